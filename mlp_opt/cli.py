@@ -1,0 +1,197 @@
+"""The command line. Parsing only: jax, scikit-learn and matplotlib are imported when a command runs."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import re
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import tyro
+
+from .config import Options, TrainConfig, load_toml
+from .errors import InputError, check_name
+
+USAGE = """usage: mlp-opt COMMAND [OPTIONS]
+
+Train and understand multilayer perceptrons and their optimizers.
+
+  mlp-opt train DATASET    train one network, save it with its history and curves
+  mlp-opt check            prove gradients and optimizers on this machine
+  mlp-opt datasets         list the data sets that need no download
+
+mlp-opt COMMAND --help tells the options of a command; mlp-opt --version the version.
+"""
+
+
+@dataclass(frozen=True)
+class Train:
+    """Train one network; save it with its history and a picture of its curves."""
+
+    run: Annotated[TrainConfig, tyro.conf.arg(name="")]
+    config: Path | None = None
+    """TOML file with any of the options below (with _ for -); flags given here win."""
+    out: Path | None = None
+    """New folder for the run; default: runs/DATASET-1, -2, ..."""
+    resume: Path | None = None
+    """Folder of an interrupted run to continue, with its own configuration."""
+    json: bool = False
+    """Print the result as one JSON object."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """Compare hand-written gradients with jax.grad and finite differences, optimizers with optax and the notes.
+
+    Exit status 1 if a difference is over its bound.
+    """
+
+    quick: bool = False
+    """A small part of the cross, in seconds."""
+    json: bool = False
+    """Print the report as JSON."""
+
+
+@dataclass(frozen=True)
+class Datasets:
+    """List the data sets that need no download."""
+
+    json: bool = False
+    """Print the list as JSON."""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run a command; the exit status. 2, with one line on standard error, for bad usage or bad input."""
+    args = sys.argv[1:] if arguments is None else arguments
+    try:
+        if not args or args[0] in ("-h", "--help"):
+            print(USAGE, end="")
+            return 0 if args else 2
+        if args[0] == "--version":
+            from importlib.metadata import version
+
+            print(f"mlp-opt {version('mlp-opt')}")
+            return 0
+        return COMMANDS[check_name("command", args[0], COMMANDS)](args[1:])
+    except InputError as error:
+        print(f"mlp-opt: {error}", file=sys.stderr)
+        return 2
+    except BrokenPipeError:  # the reader of our output, `head` say, has gone
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+
+
+def _train(args: list[str]) -> int:
+    path = _value_of(args, "--config")
+    default = TrainConfig(**(load_toml(path) if path else {}))
+    options: Train = _parse(Train, "train", args, Train(run=default))
+    if options.resume is not None and (options.run != TrainConfig() or options.out or options.config):
+        raise InputError(f"--resume {options.resume} takes its configuration from the folder; give no other options")
+    _before_jax()
+    from .commands import train
+
+    return train.main(options.run, options.out, options.resume, options.json)
+
+
+def _check(args: list[str]) -> int:
+    options: Check = _parse(Check, "check", args)
+    _before_jax()
+    from .commands import check
+
+    return check.main(options.quick, options.json)
+
+
+def _datasets(args: list[str]) -> int:
+    options: Datasets = _parse(Datasets, "datasets", args)
+    from .commands import datasets
+
+    return datasets.main(options.json)
+
+
+COMMANDS: dict[str, Callable[[list[str]], int]] = {"train": _train, "check": _check, "datasets": _datasets}
+
+
+def _before_jax() -> None:
+    """Keep compiled programs between runs, in a folder of this jaxlib's version; a warm start skips compilation."""
+    from importlib.metadata import version
+
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mlp_opt" / f"jax-{version('jaxlib')}"
+    os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(cache))
+    os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
+
+
+def _parse(command: type, name: str, args: list[str], default: Any = None) -> Any:
+    """tyro's parse; its boxed error messages become one line."""
+    said = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(said):
+            given = {} if default is None else {"default": default}
+            return tyro.cli(command, prog=f"mlp-opt {name}", args=args, registry=_REGISTRY, **given)
+    except SystemExit as stop:
+        if stop.code in (0, None):
+            raise
+        words = re.sub(r"\x1b\[[0-9;]*m|[\u2500-\u257f]", " ", said.getvalue()).split()
+        message = " ".join(words).split(" For full helptext")[0].removeprefix("Parsing error ")
+        raise InputError(f"{message}; see mlp-opt {name} --help") from None
+
+
+def _value_of(args: list[str], flag: str) -> str | None:
+    for i, arg in enumerate(args):
+        if arg == flag and i + 1 < len(args):
+            return args[i + 1]
+        if arg.startswith(flag + "="):
+            return arg.removeprefix(flag + "=")
+    return None
+
+
+_REGISTRY = tyro.constructors.ConstructorRegistry()
+
+
+def _comma_separated(kind: Any, parse: Callable[[str], Any], show: Callable[[Any], str], metavar: str) -> None:
+    """Values of this type are one argument, separated by commas."""
+
+    @_REGISTRY.primitive_rule
+    def rule(info: tyro.constructors.PrimitiveTypeInfo) -> Any:
+        if info.type != kind:
+            return None
+        return tyro.constructors.PrimitiveConstructorSpec(
+            nargs=1,
+            metavar=metavar,
+            instance_from_str=lambda texts: parse(texts[0]),
+            is_instance=lambda value: isinstance(value, (tuple, dict)),
+            str_from_instance=lambda value: [show(value)],
+        )
+
+
+def _split(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip() not in ("", "none")]
+
+
+def _options(text: str) -> Options:
+    words, options = {"true": True, "false": False}, {}
+    for part in _split(text):
+        key, _, value = part.partition("=")
+        try:
+            options[key.strip()] = words[value] if value in words else float(value)
+        except ValueError as error:
+            raise ValueError(f"{part!r} is not NAME=NUMBER or NAME=true") from error
+    return options
+
+
+def _show_options(options: Options) -> str:
+    return ",".join(f"{k}={str(v).lower() if isinstance(v, bool) else v}" for k, v in options.items()) or "none"
+
+
+_comma_separated(tuple[int, ...], lambda s: tuple(map(int, _split(s))), lambda v: ",".join(map(str, v)) or "none", "INT,INT")
+_comma_separated(tuple[str, ...], lambda s: tuple(_split(s)), ",".join, "NAME,NAME")
+_comma_separated(dict[str, Any], _options, _show_options, "NAME=VALUE,...")
+
+
+def run() -> None:
+    """The console script."""
+    sys.exit(main())

@@ -1,0 +1,123 @@
+"""`mlp-opt train`: one run, its folder, its picture."""
+
+from __future__ import annotations
+
+import json
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import jax
+from rich.console import Console
+
+from ..config import TrainConfig, dump_toml, load_toml
+from ..figures.curves import curves, png
+from ..lane import LaneState
+from ..store import files, model_files, run_folder
+from . import progress
+
+CHECKPOINT_EVERY_S = 30.0
+
+
+def main(config: TrainConfig, out: Path | None, resume: Path | None, as_json: bool) -> int:
+    """Train and save. 0 when finished, 1 when the run diverged, 130 when interrupted (and resumable)."""
+    if resume is not None:
+        config = TrainConfig(**load_toml(resume / "config.toml"))
+    if config.dtype == "float64":
+        jax.config.update("jax_enable_x64", True)
+    from .. import experiment as ex
+    from ..train import init_lane, prepare
+
+    experiment = ex.prepare(config)
+    state = history = None
+    if resume is not None:
+        scaled, part = experiment.scaler, experiment.train
+        spec, hparams, _ = prepare(
+            experiment.model, experiment.optimizer, scaled.X(part.X), scaled.y(part.y),
+            data_seed=None, validation=None, sample_weight=None, **ex.lane_options(config),
+        )  # fmt: skip
+        state, history = run_folder.load_checkpoint(resume, init_lane(spec, hparams))
+        folder = resume
+    else:
+        folder = files.new_folder(out or files.next_folder(Path("runs"), config.dataset))
+        files.write(folder / "config.toml", dump_toml(config))
+
+    started = time.perf_counter()
+    with _signals() as asked, progress.epochs(config.epochs) as show:
+        saved = time.monotonic()
+
+        def on_epochs(history: dict[str, Any], state: LaneState) -> bool:
+            nonlocal saved
+            show(history)
+            if time.monotonic() - saved >= CHECKPOINT_EVERY_S:
+                run_folder.save_checkpoint(folder, state, history)
+                saved = time.monotonic()
+            return bool(asked)
+
+        run = ex.run(experiment, on_epochs, state, history)
+    seconds = time.perf_counter() - started
+    if run.stopped == "interrupted":
+        run_folder.save_checkpoint(folder, run.state, run.history)
+        done = len(run.history["epoch"])
+        Console(stderr=True).print(f"stopped after epoch {done}; continue with: mlp-opt train --resume {folder}", highlight=False, soft_wrap=True)
+        return 130
+    return _finish(experiment, run, folder, seconds, as_json)
+
+
+def _finish(experiment: Any, run: Any, folder: Path, seconds: float, as_json: bool) -> int:
+    from .. import experiment as ex
+
+    trained = ex.finish(experiment, run)
+    config, scores = experiment.config, trained.about["metrics"]
+    run_folder.save_history(folder, run.history)
+    model_files.save(folder, trained)
+    title = f"{config.dataset}: {'-'.join(map(str, trained.model.sizes))}, {config.optimizer}, learning rate {config.learning_rate:g}"
+    best = run.best_epoch if experiment.validation is not None else 0
+    files.write(folder / "curves.png", png(curves(run.history, title, best)))
+    (folder / run_folder.CHECKPOINT).unlink(missing_ok=True)
+    result = {"out": str(folder), "seconds": round(seconds, 3)} | {k: trained.about[k] for k in ("stopped", "epochs", "best_epoch", "diverged_at")}
+    result |= scores
+    files.write(folder / "result.json", json.dumps(result, indent=1) + "\n")
+    if as_json:
+        print(json.dumps(result))
+    else:
+        _print(experiment, trained, folder, seconds)
+    if run.stopped == "diverged":
+        advice = f"diverged at step {run.diverged_at}: the objective is not finite; try --learning-rate {config.learning_rate / 10:g}"
+        Console(stderr=True).print(advice, highlight=False, soft_wrap=True)
+        return 1
+    return 0
+
+
+def _print(experiment: Any, trained: Any, folder: Path, seconds: float) -> None:
+    about, console = trained.about, Console()
+    rows = {"train": experiment.train, "validation": experiment.validation, "test": experiment.test}
+    for name, part in rows.items():
+        if part is not None:
+            scores = "  ".join(f"{k.removeprefix(name + '_')} {v:.4f}" for k, v in about["metrics"].items() if k.startswith(name + "_"))
+            console.print(f"{name:>10}  {scores}  ({len(part.y):,} rows)", highlight=False, soft_wrap=True)
+    kept = f"best of {about['epochs']} epochs: {about['best_epoch']}" if experiment.validation is not None else f"{about['epochs']} epochs"
+    console.print(f"{'':>10}  {kept}; {seconds:.1f} s; model, history and curves.png in {folder}", highlight=False, soft_wrap=True)
+
+
+@contextmanager
+def _signals() -> Iterator[list[int]]:
+    """A list that fills when Ctrl-C or SIGTERM asks to stop; a second Ctrl-C stops at once."""
+    asked: list[int] = []
+
+    def note(number: int, frame: Any) -> None:
+        if asked and number == signal.SIGINT:
+            raise KeyboardInterrupt
+        asked.append(number)
+
+    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield asked
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+

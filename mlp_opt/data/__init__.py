@@ -1,0 +1,1 @@
+"""Data: named sets that need no download, synthetic sets, splits and standardization."""

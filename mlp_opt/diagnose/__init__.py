@@ -1,0 +1,1 @@
+"""Checks of the mathematics: gradients against jax.grad, optimizers against optax and the notes."""

@@ -1,0 +1,189 @@
+"""A configuration made real: data, split, scaling, model, optimizer, one lane, test score."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import math
+import platform
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import numpy as np
+
+from . import metrics, schedules, train
+from .config import TrainConfig
+from .data import sources, split
+from .data.split import Part, Scaler
+from .errors import InputError, check_name
+from .lane import LaneState
+from .model import MLP
+from .optimizers import OPTIMIZERS, Optimizer
+from .store.model_files import TrainedModel
+
+LOSS_OF_TASK = {"binary": "bce", "multiclass": "softmax_cross_entropy", "regression": "mse"}
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """Everything that a training run needs, checked."""
+
+    config: TrainConfig
+    data: sources.Dataset
+    train: Part
+    validation: Part | None
+    test: Part
+    scaler: Scaler
+    model: MLP
+    optimizer: Optimizer
+
+
+def prepare(config: TrainConfig) -> Experiment:
+    """Load, split and scale the data and build the model and the optimizer. InputError for anything that does not fit."""
+    _check_numbers(config)
+    if not config.dataset:
+        raise InputError(f"name a dataset; accepted: {', '.join(sources.SOURCES)}")
+    check_name("optimizer", config.optimizer, OPTIMIZERS)  # names first: they cost nothing
+    check_name("schedule", config.schedule, schedules.SCHEDULES)
+    check_name("dataset", config.dataset, sources.SOURCES)
+    source = sources.SOURCES[config.dataset]
+    n_out = source.classes if source.task == "multiclass" else 1
+    activation = config.activation[0] if len(config.activation) == 1 else config.activation
+    sizes = (source.columns, *config.hidden, n_out)
+    model = MLP(sizes, activation, LOSS_OF_TASK[source.task], config.residual, config.init)
+    if "step" in model.activations:
+        raise InputError("activation 'step' cannot be trained: its gradient is 0 everywhere; try 'sigmoid' or 'relu'")
+    data = sources.load(config.dataset)
+    parts = split.split(data, config.test_size, config.validation, config.split_seed)
+    scaler = split.fit_scaler(parts[0], config.scaling)
+    n = len(parts[0].y)
+    if config.batch_size > n:
+        raise InputError(f"batch_size {config.batch_size} is larger than the {n} training rows; 0 takes all of them")
+    steps = config.epochs * -(-n // (config.batch_size or n))
+    return Experiment(config, data, *parts, scaler, model, build_optimizer(config, steps))
+
+
+def run(
+    experiment: Experiment,
+    on_epochs: Callable[[dict[str, np.ndarray], LaneState], bool | None] | None = None,
+    state: LaneState | None = None,
+    history: dict[str, np.ndarray] | None = None,
+) -> train.Run:
+    """Train; arguments as in `fit`."""
+    config, scaled = experiment.config, experiment.scaler
+    validation = experiment.validation
+    return train.fit(
+        experiment.model,
+        experiment.optimizer,
+        scaled.X(experiment.train.X),
+        scaled.y(experiment.train.y),
+        epochs=config.epochs,
+        validation=None if validation is None else (scaled.X(validation.X), scaled.y(validation.y)),
+        on_epochs=on_epochs,
+        state=state,
+        history=history,
+        **lane_options(config),
+    )
+
+
+def lane_options(config: TrainConfig) -> dict[str, Any]:
+    """The arguments of `fit` that are plain values of the configuration."""
+    names = ("seed", "l2", "dropout", "label_smoothing", "init_scale", "monitor", "dtype")
+    options = {name: getattr(config, name) for name in names}
+    return options | {"batch_size": config.batch_size or None, "patience": config.patience or None}
+
+
+def finish(experiment: Experiment, run: train.Run) -> TrainedModel:
+    """The trained model with its scores: the best epoch where there is a validation part, else the last."""
+    config, data = experiment.config, experiment.data
+    params = run.best if experiment.validation is not None or run.stopped == "diverged" else run.last
+    metric = metrics.METRICS[experiment.model.loss]
+    scores: dict[str, float] = {}
+    for name, part in (("train", experiment.train), ("validation", experiment.validation), ("test", experiment.test)):
+        if part is not None:
+            X, y = experiment.scaler.X(part.X), experiment.scaler.y(part.y)
+            X, y = train.check_data(experiment.model, X, y, config.dtype)
+            loss, score = train.evaluate(experiment.model, params, X, y)
+            scores |= {f"{name}_loss": float(loss), f"{name}_{metric}": float(score)}
+    about = {
+        "metrics": scores,
+        "stopped": run.stopped,
+        "epochs": len(run.history["epoch"]),
+        "best_epoch": run.best_epoch,
+        "diverged_at": run.diverged_at,
+        "config": dataclasses.asdict(config),
+        "rows": {"train": len(experiment.train.y), "test": len(experiment.test.y)},
+        "versions": {"python": platform.python_version(), "jax": jax.__version__, "mlp_opt": _version()},
+    }
+    return TrainedModel(
+        experiment.model, params, experiment.scaler, data.task, data.classes, data.features, about
+    )
+
+
+def build_optimizer(config: TrainConfig, steps: int) -> Optimizer:
+    """The configured optimizer; its schedule spans `steps` updates."""
+    rule = OPTIMIZERS[check_name("optimizer", config.optimizer, OPTIMIZERS)]
+    options = _checked_options("optimizer", config.optimizer, rule, config.optimizer_options)
+    return rule(_schedule(config, steps), **options)
+
+
+def _schedule(config: TrainConfig, steps: int) -> Any:
+    peak, T = config.learning_rate, float(steps)
+    if config.schedule == "constant":
+        if config.schedule_options:
+            raise InputError("schedule 'constant' takes no options")
+        return peak
+    make = schedules.SCHEDULES[check_name("schedule", config.schedule, schedules.SCHEDULES)]
+    defaults: dict[str, dict[str, Any]] = {
+        "step": {"init_value": peak, "step_size": max(math.ceil(T / 3), 1)},
+        "exponential": {"init_value": peak, "transition_steps": T, "decay_rate": 0.01},
+        "cosine": {"init_value": peak, "decay_steps": T},
+        "warmup_cosine": {"init_value": 0.0, "peak_value": peak, "warmup_steps": 0.1 * T, "decay_steps": T},
+        "one_cycle": {"transition_steps": T, "peak_value": peak},
+    }
+    return make(**defaults[config.schedule] | _checked_options("schedule", config.schedule, make, config.schedule_options))
+
+
+def _checked_options(kind: str, name: str, make: Callable[..., Any], options: dict[str, Any]) -> dict[str, Any]:
+    """The options of an optimizer or schedule, each known to it and of the right type."""
+    taken = {k: p for k, p in inspect.signature(make).parameters.items() if k not in ("learning_rate", "mask", "weight_decay_mask")}
+    accepted = {k: p for k, p in taken.items() if not k.endswith("dtype")}
+    for key, value in options.items():
+        check_name(f"option of {kind} {name}", key, accepted)
+        flag = isinstance(accepted[key].default, bool)
+        if flag != isinstance(value, bool) or not (flag or math.isfinite(value)):
+            raise InputError(f"option {key} of {kind} {name} must be {'true or false' if flag else 'a number'}, got {value!r}")
+    return options
+
+
+def _check_numbers(config: TrainConfig) -> None:
+    def check(name: str, good: bool, accepted: str) -> None:
+        if not good:
+            raise InputError(f"{name} must be {accepted}, got {getattr(config, name)!r}")
+
+    check("hidden", all(n >= 1 for n in config.hidden), "whole numbers >= 1")
+    check("learning_rate", config.learning_rate > 0 and math.isfinite(config.learning_rate), "a number > 0")
+    check("batch_size", config.batch_size >= 0, "a whole number >= 0 (0: all rows)")
+    check("epochs", config.epochs >= 1, "a whole number >= 1")
+    check("test_size", 0 < config.test_size < 1, "a number between 0 and 1")
+    check("validation", 0 <= config.validation < 1, "a number from 0 up to but not 1")
+    check("patience", config.patience >= 0, "a whole number >= 0 (0: never)")
+    check("split_seed", 0 <= config.split_seed < 2**32, "a whole number from 0 to 2^32 - 1")
+    check("seed", 0 <= config.seed < 2**32, "a whole number from 0 to 2^32 - 1")
+    check("l2", config.l2 >= 0 and math.isfinite(config.l2), "a number >= 0")
+    check("dropout", 0 <= config.dropout < 1, "a number from 0 up to but not 1")
+    check("label_smoothing", 0 <= config.label_smoothing <= 1, "a number from 0 to 1")
+    check("init_scale", config.init_scale > 0 and math.isfinite(config.init_scale), "a number > 0")
+    check_name("dtype", config.dtype, train.DTYPES)
+    check_name("monitor", config.monitor, ("loss", "score"))
+    check_name("scaling", config.scaling, split.SCALINGS)
+    task = sources.SOURCES[config.dataset].task if config.dataset in sources.SOURCES else ""
+    check("label_smoothing", config.label_smoothing == 0 or task != "regression", "0 for a regression")
+
+
+def _version() -> str:
+    from . import __version__
+
+    return __version__

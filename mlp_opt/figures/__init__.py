@@ -1,0 +1,1 @@
+"""Pictures from results, one figure a function; nothing here trains."""

@@ -1,0 +1,202 @@
+"""One training run as a pure function of its hyperparameters: a lane.
+
+    state            = init(spec, hparams)
+    state, history   = advance(spec, state, hparams, data, until)
+    loss, score      = evaluate(model, params, X, y)
+
+LaneSpec is static: it changes the program. HParams is a pytree of numbers, traced and vmappable;
+a field that is None is absent from the program. `train.fit` runs one lane, a sweep vmaps the same
+functions over many. Batch size 1 is the notes' SGD, N their gradient descent: the code is one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Int, PyTree
+
+from . import losses, metrics
+from .backprop import backward
+from .bound import widen
+from .model import MLP, Params, forward
+from .model import init as init_params
+from .optimizers import Optimizer, apply_updates
+
+COLUMNS = ("train_loss", "train_score", "val_loss", "val_score")
+HISTORY_ROWS = 64  # epochs in one compiled call; a longer run makes several calls of the same program
+
+# What a lane's randomness is for, folded into its seed. Never renumber.
+_INIT, _ORDER, _DROPOUT = 0, 1, 2
+
+
+@dataclass(frozen=True)
+class LaneSpec:
+    """What makes the program: the model, the samples a step, the parameters' dtype, what "best" means.
+
+    monitor: "loss" (lower is better) or "score" (accuracy or R^2, higher is better), of the
+    validation data where there is some, else of the training data.
+    """
+
+    model: MLP
+    batch_size: int
+    dtype: str = "float32"
+    monitor: str = "loss"
+
+
+class HParams(NamedTuple):
+    """The numbers of a lane. None leaves a thing out of the program: no penalty, no dropout, no patience."""
+
+    optimizer: Optimizer
+    seed: Any = 0  # of the initial weights and the dropout masks
+    data_seed: Any = 0  # of the order of the samples; lanes that share it run faster
+    init_scale: Any = None
+    l2: Any = None
+    dropout: Any = None
+    label_smoothing: Any = None
+    patience: Any = None  # stop after this many epochs without a new best
+
+
+class Data(NamedTuple):
+    """Training samples, and validation samples or None. Shapes as `losses.targets` has them."""
+
+    X: Float[Array, "n n_in"]
+    y: Array
+    weight: Float[Array, " n"] | None = None
+    X_val: Float[Array, "n_val n_in"] | None = None
+    y_val: Array | None = None
+
+
+class LaneState(NamedTuple):
+    """Everything that a lane is; a pytree of arrays."""
+
+    params: Params
+    opt_state: PyTree
+    best: Params
+    best_value: Float[Array, ""]  # the monitored quantity, lower is better
+    best_epoch: Int[Array, ""]  # epochs count from 1; 0: none yet
+    epoch: Int[Array, ""]  # epochs done
+    step: Int[Array, ""]  # steps done
+    diverged_at: Int[Array, ""]  # the step whose objective was not finite, from 1; 0: none
+
+
+def init(spec: LaneSpec, hparams: HParams) -> LaneState:
+    """The state before the first epoch. Weights come from `hparams.seed`."""
+    scale = 1.0 if hparams.init_scale is None else hparams.init_scale
+    params = init_params(spec.model, _key(hparams.seed, _INIT), scale, jnp.dtype(spec.dtype))
+    zero = jnp.zeros((), jnp.int32)
+    worst = jnp.asarray(jnp.inf, widen(params[0].W.dtype))
+    return LaneState(params, hparams.optimizer.init(params), params, worst, zero, zero, zero, zero)
+
+
+def running(state: LaneState, hparams: HParams) -> Bool[Array, ""]:
+    """Whether the lane goes on: it has not diverged, nor waited longer than its patience."""
+    alive = state.diverged_at == 0
+    if hparams.patience is None:
+        return alive
+    return alive & (state.epoch - state.best_epoch < hparams.patience)
+
+
+def advance(
+    spec: LaneSpec, state: LaneState, hparams: HParams, data: Data, until: Any
+) -> tuple[LaneState, Float[Array, "rows columns"]]:
+    """Train until `until` epochs are done, or HISTORY_ROWS more, or the lane stops; returns (state, history).
+
+    history: a row an epoch (COLUMNS), NaN where there was none. train_loss is the objective, penalty
+    and label smoothing included, averaged over the epoch's batches as they were when each was
+    trained on; train_score likewise. val_loss is the plain loss after the epoch.
+    """
+    var = metrics.variance(spec.model.loss, data.y, spec.model.sizes[-1], widen(jnp.dtype(spec.dtype)), data.weight)
+    first = state.epoch
+
+    def going(carry: Any) -> Bool[Array, ""]:
+        state, _ = carry
+        return running(state, hparams) & (state.epoch < until) & (state.epoch - first < HISTORY_ROWS)
+
+    def epoch(carry: Any) -> Any:
+        state, history = carry
+        row = state.epoch - first
+        state, measured = _epoch(spec, state, hparams, data, var)
+        return state, history.at[row].set(measured)
+
+    history = jnp.full((HISTORY_ROWS, len(COLUMNS)), jnp.nan, var.dtype)
+    return jax.lax.while_loop(going, epoch, (state, history))
+
+
+def evaluate(
+    model: MLP, params: Params, X: Float[Array, "n n_in"], y: Array, weight: Array | None = None
+) -> tuple[Float[Array, ""], Float[Array, ""]]:
+    """(loss, score) of the parameters on data: the plain mean loss, and accuracy or R^2."""
+    a = forward(model, params, X).a[-1]
+    assert a is not None
+    wide, output = widen(a.dtype), model.activations[-1]
+    a = a.astype(wide)
+    var = metrics.variance(model.loss, y, model.sizes[-1], wide, weight)
+    scores = metrics.score(model.loss, a, y, var, output)
+    return losses.value(model.loss, a, y, weight, output=output), jnp.sum(losses.shares(len(a), weight, wide) * scores)
+
+
+def _epoch(spec: LaneSpec, state: LaneState, hparams: HParams, data: Data, var: Array) -> tuple[LaneState, Array]:
+    """One pass over the samples, each exactly once, then the validation data and the best so far."""
+    n, batch = data.X.shape[0], spec.batch_size
+    steps = -(-n // batch)
+    order = jax.random.permutation(jax.random.fold_in(_key(hparams.data_seed, _ORDER), state.epoch), n)
+    rows = jnp.pad(order, (0, steps * batch - n)).reshape(steps, batch)
+    padded = steps * batch > n  # the last batch is filled up with samples of weight 0
+    real = (jnp.arange(steps * batch) < n).reshape(steps, batch) if padded else None
+
+    def step(carry: Any, picked: Any) -> Any:
+        return _step(spec, carry, hparams, data, var, *picked), None
+
+    sums = (jnp.zeros((), var.dtype),) * 3
+    carry = (state.params, state.opt_state, state.step, state.diverged_at, sums)
+    (params, opt_state, count, diverged_at, sums), _ = jax.lax.scan(step, carry, (rows, real))
+    train = jnp.stack(sums[1:]) / jnp.where(sums[0] == 0, 1, sums[0])
+    if data.X_val is None:
+        val = jnp.full((2,), jnp.nan, var.dtype)
+    else:
+        val = jnp.stack(evaluate(spec.model, params, data.X_val, data.y_val)).astype(var.dtype)
+        diverged_at = jnp.where((diverged_at == 0) & ~jnp.isfinite(val[0]), count, diverged_at)
+    loss, score = train if data.X_val is None else val
+    value = loss if spec.monitor == "loss" else -score
+    better = (value < state.best_value) & (diverged_at == 0)  # a NaN is never better
+    best = jax.tree.map(lambda new, old: jnp.where(better, new, old), params, state.best)
+    epoch = state.epoch + 1
+    best_value = jnp.where(better, value, state.best_value)
+    best_epoch = jnp.where(better, epoch, state.best_epoch)
+    state = LaneState(params, opt_state, best, best_value, best_epoch, epoch, count, diverged_at)
+    return state, jnp.concatenate([train, val])
+
+
+def _step(spec: LaneSpec, carry: Any, hparams: HParams, data: Data, var: Array, rows: Array, real: Any) -> Any:
+    """One update. A lane whose objective is not finite is marked and its weights are from then on left as they are."""
+    params, opt_state, count, diverged_at, sums = carry
+    X, y = data.X[rows], data.y[rows]
+    weight = None if data.weight is None else data.weight[rows].astype(var.dtype)
+    if real is not None:
+        weight = real.astype(var.dtype) if weight is None else jnp.where(real, weight, 0)
+    options: dict[str, Any] = {}
+    if hparams.dropout is not None:
+        key = jax.random.fold_in(_key(hparams.seed, _DROPOUT), count)
+        options = {"dropout": hparams.dropout, "key": key}
+    if hparams.label_smoothing is not None:
+        options["label_smoothing"] = hparams.label_smoothing
+    l2 = 0.0 if hparams.l2 is None else hparams.l2
+    value, grads, trace = backward(spec.model, params, X, y, sample_weight=weight, l2=l2, **options)
+    updates, opt_state = hparams.optimizer.update(grads, opt_state, params)
+    ok = jnp.isfinite(value) & (diverged_at == 0)
+    params = jax.tree.map(lambda new, old: jnp.where(ok, new, old), apply_updates(params, updates), params)
+    count = count + (diverged_at == 0)
+    diverged_at = jnp.where((diverged_at == 0) & ~ok, count, diverged_at)
+    a_L = trace.a[-1].astype(var.dtype)
+    scores = metrics.score(spec.model.loss, a_L, y, var, spec.model.activations[-1])
+    total = jnp.asarray(len(rows), var.dtype) if weight is None else jnp.sum(weight)
+    hits = jnp.sum(scores if weight is None else weight * scores)
+    sums = (sums[0] + total, sums[1] + total * value, sums[2] + hits)
+    return params, opt_state, count, diverged_at, sums
+
+
+def _key(seed: Any, purpose: int) -> Array:
+    return jax.random.fold_in(jax.random.key(seed), purpose)

@@ -1,0 +1,41 @@
+"""Scores for people: accuracy for classification, R^2 for regression, as means over samples.
+
+Every score is the (weighted) mean of a score per sample, so that it can be summed over batches:
+accuracy of 0 or 1 (for several labels the share that is right), and for R^2
+1 - mean_j (y_j - y_hat_j)^2 / var_j, whose mean over the data is scikit-learn's r2_score with
+uniform averaging, when `var` is the variance of the targets of the same data.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from . import losses
+
+METRICS = {"mse": "r2", "bce": "accuracy", "softmax_cross_entropy": "accuracy"}
+
+
+def score(
+    loss: str, a: Float[Array, "batch n_out"], y: Array, var: Float[Array, " n_out"], output: str
+) -> Float[Array, " batch"]:
+    """The score of each sample from its output pre-activation; higher is better, 1 is best."""
+    y = losses.targets(loss, y, a.shape[-1], a.dtype)
+    if loss == "softmax_cross_entropy":
+        return (jnp.argmax(a, axis=-1) == jnp.argmax(y, axis=-1)).astype(a.dtype)
+    if loss == "bce":
+        return jnp.mean(((a > 0) == (y > 0.5)).astype(a.dtype), axis=-1)
+    errors = (y - losses.sigma(output, a)) ** 2
+    constant = jnp.where(errors == 0, jnp.ones_like(errors), 0)  # as scikit-learn: 1 if perfect, else 0
+    return jnp.mean(jnp.where(var > 0, 1 - errors / jnp.where(var > 0, var, 1), constant), axis=-1)
+
+
+def variance(loss: str, y: Array, n_out: int, dtype: Any, weight: Array | None = None) -> Float[Array, " n_out"]:
+    """The (weighted) variance of each target column, which R^2 divides by; ones where the loss is no mse."""
+    if loss != "mse":
+        return jnp.ones((n_out,), dtype)
+    y = losses.targets(loss, y, n_out, dtype)
+    w = losses.shares(y.shape[0], weight, dtype)[:, None]
+    return jnp.sum(w * (y - jnp.sum(w * y, axis=0)) ** 2, axis=0)

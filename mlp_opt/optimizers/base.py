@@ -1,0 +1,101 @@
+"""What all update rules share: the (init, update) pair, counters, learning rates, one rule a leaf.
+
+A rule is a pair of pure functions with optax's contract (`optax.GradientTransformationExtraArgs`):
+
+    state          = init(params)                          zeros shaped like params
+    updates, state = update(grads, state, params)          w <- w + updates
+
+Both are Bound, so the pair is a pytree: its numbers (learning rate, betas, epsilon) may be traced,
+stacked and vmapped; its flags are static. Accumulators are at least float32 whatever the dtype of
+the parameters (0.999 is 1 in bfloat16: a second moment kept there never decays), arithmetic is done
+in the accumulators' dtype, and updates come back in the gradient's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import optax
+from jaxtyping import Array, Int, PyTree
+
+from ..bound import Bound, Number, cast, widen
+
+Optimizer = optax.GradientTransformationExtraArgs
+Schedule = Callable[[Any], Any]
+Rate = Number | Schedule
+
+
+def pair(init: Bound, update: Bound) -> Optimizer:
+    """The optimizer (init, update)."""
+    return Optimizer(init, update)
+
+
+def as_pytree(optimizer: Any) -> Optimizer:
+    """Any (init, update) pair, optax's included, as a pytree; its plain functions become static."""
+    init, update = (f if isinstance(f, Bound) else Bound(f) for f in optimizer)
+    return pair(init, update)
+
+
+def apply_updates(params: PyTree, updates: PyTree) -> PyTree:
+    """w <- w + u, leaf by leaf, in the dtype of w."""
+    return jax.tree.map(lambda w, u: (w + u).astype(w.dtype), params, updates)
+
+
+def accumulator(params: PyTree, fill: Any = 0.0, dtype: Any = None) -> PyTree:
+    """Arrays full of `fill`, shaped like `params` (ShapeDtypeStruct will do); at least float32, or `dtype`."""
+
+    def full(w: Any) -> Array:
+        kind = widen(w.dtype) if dtype is None else dtype
+        return jnp.full(w.shape, cast(fill, kind), kind)
+
+    return jax.tree.map(full, params)
+
+
+def zero_count() -> Int[Array, ""]:
+    """t = 0, the number of updates made."""
+    return jnp.zeros((), jnp.int32)
+
+
+def increment(t: Int[Array, ""]) -> Int[Array, ""]:
+    """t + 1, staying at the largest int32 instead of wrapping round."""
+    return jnp.where(t < jnp.iinfo(jnp.int32).max, t + 1, t)
+
+
+def rate(value: Any, t: Int[Array, ""]) -> Any:
+    """A number as it is, a schedule at step t (the first update has t = 0)."""
+    return value(t) if callable(value) else value
+
+
+def leafwise(rule: Callable[..., Any], grads: PyTree, *trees: PyTree, **numbers: Any) -> tuple[PyTree, ...]:
+    """Apply `rule(g, *leaves, **numbers) -> (u, *new_leaves)` to every leaf; return the trees (u, *new).
+
+    The first trees are the ones that the rule renews, in order; further ones it only reads. Leaves and
+    `numbers` reach the rule in one dtype, the widest of float32, the gradient and the state; the update
+    goes back in the gradient's dtype and each new leaf in the dtype of the one that it replaces.
+    """
+    flat, treedef = jax.tree.flatten(grads)
+    columns = [treedef.flatten_up_to(tree) for tree in trees]
+    renewed: list[list[Any]] = [[]]
+    for i, g in enumerate(flat):
+        leaves = [column[i] for column in columns]
+        dtype = widen(*(x.dtype for x in (g, *leaves)))
+        wide = [jnp.asarray(x, dtype) for x in (g, *leaves)]
+        u, *new = rule(*wide, **{name: cast(x, dtype) for name, x in numbers.items()})
+        renewed += [[] for _ in range(1 + len(new) - len(renewed))]
+        renewed[0].append(u.astype(g.dtype))
+        for j, leaf in enumerate(new):
+            renewed[1 + j].append(leaf.astype(leaves[j].dtype))
+    if not flat:
+        return (grads, *trees)
+    return tuple(treedef.unflatten(column) for column in renewed)
+
+
+def decay_mask(mask: Any, params: PyTree) -> PyTree:
+    """1 where weight decay applies and 0 elsewhere: mask is None (everywhere), a (prefix) tree of bools, or params -> one."""
+    if params is None:
+        raise ValueError("weight decay needs the parameters: update(grads, state, params)")
+    mask = True if mask is None else mask(params) if callable(mask) else mask
+    return jax.tree.map(lambda m: jnp.asarray(m, jnp.float32), jax.tree.broadcast(mask, params))

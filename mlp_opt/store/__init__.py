@@ -1,0 +1,1 @@
+"""The edge to the disk: atomic writes, run directories, model files."""

@@ -1,0 +1,76 @@
+"""The run directory of `train`: config.toml, history.csv, checkpoint.safetensors, model files, curves.png.
+
+It is the only thing that passes between training and showing.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import safetensors
+import safetensors.flax
+
+from ..errors import InputError
+from ..lane import LaneState
+from . import files
+
+CHECKPOINT = "checkpoint.safetensors"
+
+
+def save_history(folder: Path, history: dict[str, np.ndarray]) -> None:
+    """history.csv: a row an epoch; numbers in full precision."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(history)
+    writer.writerows(zip(*(column.tolist() for column in history.values()), strict=True))
+    files.write(folder / "history.csv", text.getvalue())
+
+
+def load_history(folder: Path) -> dict[str, np.ndarray]:
+    """What save_history wrote."""
+    rows = list(csv.reader(io.StringIO(files.read(folder / "history.csv").decode())))
+    try:
+        columns = np.array(rows[1:], np.float64).reshape(-1, len(rows[0])).T
+    except (ValueError, IndexError) as error:
+        raise InputError(f"{folder / 'history.csv'} is damaged: {error}") from error
+    return dict(zip(rows[0], columns, strict=True))
+
+
+def save_checkpoint(folder: Path, state: LaneState, history: dict[str, np.ndarray]) -> None:
+    """The whole state of the lane, and its history, so that the run can go on."""
+    arrays = {name: jnp.asarray(leaf) for name, leaf in _named(state)}
+    save_history(folder, history)
+    files.write(folder / CHECKPOINT, safetensors.flax.save(arrays))
+
+
+def load_checkpoint(folder: Path, like: LaneState) -> tuple[LaneState, dict[str, np.ndarray]]:
+    """(state, history) of a run to continue; `like` gives structure, shapes and dtypes."""
+    where = folder / CHECKPOINT
+    if not where.exists():
+        raise InputError(f"{folder} holds no unfinished run: there is no {CHECKPOINT}")
+    try:
+        arrays: dict[str, Any] = safetensors.flax.load(files.read(where))
+    except (safetensors.SafetensorError, ValueError) as error:
+        raise InputError(f"{where} is damaged: {error}") from error
+    leaves = []
+    for name, leaf in _named(like):
+        found = arrays.get(name)
+        if found is None or found.shape != leaf.shape or found.dtype != leaf.dtype:
+            raise InputError(f"{where} does not fit {folder / 'config.toml'}: {name} differs; was the file edited?")
+        leaves.append(found)
+    state = jax.tree.unflatten(jax.tree.structure(like), leaves)
+    history = load_history(folder)
+    done = int(state.epoch)  # the history is written first, so it may be ahead of the state, never behind
+    if len(history["epoch"]) < done:
+        raise InputError(f"{folder / 'history.csv'} holds {len(history['epoch'])} epochs of the {done} done")
+    return state, {name: column[:done] for name, column in history.items()}
+
+
+def _named(state: LaneState) -> list[tuple[str, Any]]:
+    return [(jax.tree_util.keystr(path), leaf) for path, leaf in jax.tree_util.tree_leaves_with_path(state)]
