@@ -135,9 +135,17 @@ def _parse(command: type, name: str, args: list[str], default: Any = None) -> An
     except SystemExit as stop:
         if stop.code in (0, None):
             raise
-        words = re.sub(r"\x1b\[[0-9;]*m|[\u2500-\u257f]", " ", said.getvalue()).split()
-        message = " ".join(words).split(" For full helptext")[0].removeprefix("Parsing error ")
-        raise InputError(f"{message}; see mlp-opt {name} --help") from None
+        raise InputError(f"{_one_line(said.getvalue())}; see mlp-opt {name} --help") from None
+
+
+def _one_line(boxed: str) -> str:
+    """The gist of tyro's error box: no borders, no help text of the option, plain words for bad numbers."""
+    text = " ".join(re.sub(r"\x1b\[[0-9;]*m|[\u2500-\u257f]", " ", boxed).split())
+    text = re.split(r" (?:Argument helptext|For full helptext|Are you sure)", text)[0]
+    text = re.sub(r" Perhaps you meant: (--?[\w-]+).*", r" (did you mean \1?)", text)
+    text = re.sub(r"^(?:Parsing error|Value error|Missing argument|Unrecognized options(?= Unrec))\s*", "", text)
+    text = re.sub(r"invalid literal for int\(\) with base 10: ('.*?')", r"\1 is not a whole number", text)
+    return re.sub(r"could not convert string to float: ('.*?')", r"\1 is not a number", text)
 
 
 def _value_of(args: list[str], flag: str) -> str | None:

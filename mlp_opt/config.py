@@ -90,7 +90,7 @@ def _typed(where: str, value: Any, hint: Any) -> Any:
         return float(value)
     if hint in (bool, int, float, str) and type(value) is hint:
         return value
-    if hint is Options and isinstance(value, dict) and all(isinstance(v, (int, float, bool)) for v in value.values()):
+    if hint == Options and isinstance(value, dict) and all(isinstance(v, (int, float, bool)) for v in value.values()):
         return value
     if hint in (tuple[int, ...], tuple[str, ...]):
         kind = int if hint == tuple[int, ...] else str
