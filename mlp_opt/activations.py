@@ -61,8 +61,8 @@ def leaky_relu_derivative(a):
     return jnp.where(a > 0, jnp.ones_like(a), LEAKY_SLOPE)
 
 
-def elu(a):  # Clevert et al. 2016, alpha = 1; the inner minimum keeps expm1 finite where it is not used
-    return jnp.where(a > 0, a, jnp.expm1(jnp.minimum(a, 0)))
+def elu(a):  # Clevert et al. 2016, alpha = 1; the inner where keeps expm1 finite where it is not used
+    return jnp.where(a > 0, a, jnp.expm1(jnp.where(a > 0, 0, a)))
 
 
 def elu_derivative(a):
@@ -117,14 +117,18 @@ def gelu_tanh(a):  # a (1 + tanh u) / 2 = a sigmoid(2u)  (jax.nn.gelu's default)
 
 def gelu_tanh_derivative(a):
     two_u = 2 * _gelu_inner(a)
-    return sigmoid(two_u) + a * sigmoid_derivative(two_u) * 2 * GELU_C * (1 + 3 * GELU_K * a**2)
+    return sigmoid(two_u) + a * sigmoid_derivative(two_u) * 2 * GELU_C * (1 + 3 * GELU_K * _bounded(a) ** 2)
 
 
 GELU_C, GELU_K = math.sqrt(2 / math.pi), 0.044715
 
 
 def _gelu_inner(a):
-    return GELU_C * (a + GELU_K * a**3)
+    return GELU_C * (a + GELU_K * _bounded(a) ** 3)
+
+
+def _bounded(a):  # beyond 30 the sigmoid is 0 or 1 to the last bit of float64, and a^3 overflows float16
+    return jnp.clip(a, -30, 30)
 
 
 def _normal_cdf(a):  # by erfc: no cancellation in the negative tail

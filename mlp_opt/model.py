@@ -179,4 +179,5 @@ def penalty(params: Params, l2: Any, dtype: Any) -> Float[Array, ""]:
 
 def _dropout_mask(key: Array, dropout: Any, like: Array) -> Array:
     keep = 1 - jnp.asarray(dropout, widen(like.dtype))
-    return (jax.random.bernoulli(key, keep, like.shape) / keep).astype(like.dtype)
+    kept = jax.random.bernoulli(key, keep, like.shape)
+    return jnp.where(kept, 1 / keep, 0).astype(like.dtype)

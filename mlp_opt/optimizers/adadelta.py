@@ -58,5 +58,5 @@ def _update(grads, state, params=None, *, learning_rate, rho, eps, weight_decay,
 
     reads = () if weight_decay is None else (params, decay_mask(mask, params))
     numbers = {"alpha": rate(learning_rate, state.t), "decay": rate(weight_decay, state.t) if reads else 0.0}
-    updates, v, x = leafwise(rule, grads, state.v, state.x, *reads, rho=rho, eps=eps, **numbers)
+    updates, v, x = leafwise(rule, grads, state.v, state.x, reads=reads, rho=rho, eps=eps, **numbers)
     return updates, AdadeltaState(increment(state.t), v, x)

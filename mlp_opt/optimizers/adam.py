@@ -131,7 +131,7 @@ def _adam_update(
     reads = () if weight_decay is None else (params, decay_mask(mask, params))
     numbers = {"alpha": rate(learning_rate, state.t), "decay": rate(weight_decay, state.t) if reads else 0.0}
     numbers |= {"b1": b1, "b2": b2, "eps": eps, "eps_root": eps_root, "t": t}
-    updates, m, v = leafwise(rule, grads, state.m, state.v, *reads, **numbers)
+    updates, m, v = leafwise(rule, grads, state.m, state.v, reads=reads, **numbers)
     return updates, AdamState(t, m, v)
 
 

@@ -69,28 +69,26 @@ def rate(value: Any, t: Int[Array, ""]) -> Any:
     return value(t) if callable(value) else value
 
 
-def leafwise(rule: Callable[..., Any], grads: PyTree, *trees: PyTree, **numbers: Any) -> tuple[PyTree, ...]:
-    """Apply `rule(g, *leaves, **numbers) -> (u, *new_leaves)` to every leaf; return the trees (u, *new).
+def leafwise(
+    rule: Callable[..., Any], grads: PyTree, *state: PyTree, reads: tuple[PyTree, ...] = (), **numbers: Any
+) -> tuple[PyTree, ...]:
+    """Apply `rule(g, *state_leaves, *read_leaves, **numbers) -> (u, *new_state_leaves)` to every leaf.
 
-    The first trees are the ones that the rule renews, in order; further ones it only reads. Leaves and
-    `numbers` reach the rule in one dtype, the widest of float32, the gradient and the state; the update
-    goes back in the gradient's dtype and each new leaf in the dtype of the one that it replaces.
+    Returns the trees (u, *new_state). Leaves and `numbers` reach the rule in one dtype, the widest of
+    float32, the gradient and the rest; the update goes back in the gradient's dtype and each new leaf
+    in the dtype of the one that it replaces.
     """
     flat, treedef = jax.tree.flatten(grads)
-    columns = [treedef.flatten_up_to(tree) for tree in trees]
-    renewed: list[list[Any]] = [[]]
+    columns = [treedef.flatten_up_to(tree) for tree in (*state, *reads)]
+    results: list[list[Any]] = [[] for _ in range(1 + len(state))]
     for i, g in enumerate(flat):
         leaves = [column[i] for column in columns]
         dtype = widen(*(x.dtype for x in (g, *leaves)))
         wide = [jnp.asarray(x, dtype) for x in (g, *leaves)]
-        u, *new = rule(*wide, **{name: cast(x, dtype) for name, x in numbers.items()})
-        renewed += [[] for _ in range(1 + len(new) - len(renewed))]
-        renewed[0].append(u.astype(g.dtype))
-        for j, leaf in enumerate(new):
-            renewed[1 + j].append(leaf.astype(leaves[j].dtype))
-    if not flat:
-        return (grads, *trees)
-    return tuple(treedef.unflatten(column) for column in renewed)
+        new = rule(*wide, **{name: cast(x, dtype) for name, x in numbers.items()})
+        for result, leaf, old in zip(results, new, (g, *leaves[: len(state)]), strict=True):
+            result.append(leaf.astype(old.dtype))
+    return tuple(treedef.unflatten(result) for result in results)
 
 
 def decay_mask(mask: Any, params: PyTree) -> PyTree:

@@ -47,5 +47,5 @@ def _update(grads, state, params=None, *, learning_rate, b1, b2, weight_decay, m
         return -alpha * step, b2 * m + (1 - b2) * g
 
     numbers = {"alpha": rate(learning_rate, state.t), "decay": rate(weight_decay, state.t), "b1": b1, "b2": b2}
-    updates, m = leafwise(rule, grads, state.m, params, decay_mask(mask, params), **numbers)
+    updates, m = leafwise(rule, grads, state.m, reads=(params, decay_mask(mask, params)), **numbers)
     return updates, LionState(increment(state.t), m)
