@@ -32,7 +32,7 @@ def backprop(model: MLP, params: Params, trace: Trace, delta: Float[Array, "batc
     """Lines 3 to 7: gradients of the loss with the structure of `params`, from delta[L]."""
     z, a, mask = trace
     grads: list[Any] = [None] * model.n_layers
-    dz = None  # dL/dz[l]; for l = L it is folded into delta
+    dz: Any = None  # dL/dz[l]; for l = L it is folded into delta
     for l in range(model.n_layers, 0, -1):  # line 3
         W = params[l - 1].W
         dW = delta.T @ z[l - 1]  # line 4

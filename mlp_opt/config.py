@@ -97,7 +97,11 @@ def _typed(where: str, value: Any, hint: Any) -> Any:
         values = [value] if isinstance(value, kind) else value
         if isinstance(values, list) and all(type(v) is kind for v in values):
             return tuple(values)
-    names = {tuple[int, ...]: "a list of whole numbers", tuple[str, ...]: "a name or a list of names", Options: "a table of numbers"}
+    names: dict[Any, str] = {
+        tuple[int, ...]: "a list of whole numbers",
+        tuple[str, ...]: "a name or a list of names",
+        Options: "a table of numbers",
+    }
     names |= {int: "a whole number", float: "a number", str: "text", bool: "true or false"}
     raise InputError(f"{where} must be {names[hint]}, got {value!r}")
 

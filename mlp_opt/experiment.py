@@ -117,9 +117,7 @@ def finish(experiment: Experiment, run: train.Run) -> TrainedModel:
         "rows": {"train": len(experiment.train.y), "test": len(experiment.test.y)},
         "versions": {"python": platform.python_version(), "jax": jax.__version__, "mlp_opt": _version()},
     }
-    return TrainedModel(
-        experiment.model, params, experiment.scaler, data.task, data.classes, data.features, about
-    )
+    return TrainedModel(experiment.model, params, experiment.scaler, data.task, data.classes, data.features, about)
 
 
 def build_optimizer(config: TrainConfig, steps: int) -> Optimizer:

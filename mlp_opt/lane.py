@@ -99,9 +99,7 @@ def running(state: LaneState, hparams: HParams) -> Bool[Array, ""]:
     return alive & (state.epoch - state.best_epoch < hparams.patience)
 
 
-def advance(
-    spec: LaneSpec, state: LaneState, hparams: HParams, data: Data, until: Any
-) -> tuple[LaneState, Float[Array, "rows columns"]]:
+def advance(spec: LaneSpec, state: LaneState, hparams: HParams, data: Data, until: Any) -> tuple[LaneState, Float[Array, "rows columns"]]:
     """Train until `until` epochs are done, or HISTORY_ROWS more, or the lane stops; returns (state, history).
 
     history: a row an epoch (COLUMNS), NaN where there was none. train_loss is the objective, penalty
@@ -130,7 +128,6 @@ def evaluate(
 ) -> tuple[Float[Array, ""], Float[Array, ""]]:
     """(loss, score) of the parameters on data: the plain mean loss, and accuracy or R^2."""
     a = forward(model, params, X).a[-1]
-    assert a is not None
     wide, output = widen(a.dtype), model.activations[-1]
     a = a.astype(wide)
     var = metrics.variance(model.loss, y, model.sizes[-1], wide, weight)
@@ -154,7 +151,7 @@ def _epoch(spec: LaneSpec, state: LaneState, hparams: HParams, data: Data, var: 
     carry = (state.params, state.opt_state, state.step, state.diverged_at, sums)
     (params, opt_state, count, diverged_at, sums), _ = jax.lax.scan(step, carry, (rows, real))
     train = jnp.stack(sums[1:]) / jnp.where(sums[0] == 0, 1, sums[0])
-    if data.X_val is None:
+    if data.X_val is None or data.y_val is None:
         val = jnp.full((2,), jnp.nan, var.dtype)
     else:
         val = jnp.stack(evaluate(spec.model, params, data.X_val, data.y_val)).astype(var.dtype)
@@ -188,7 +185,7 @@ def _step(spec: LaneSpec, carry: Any, hparams: HParams, data: Data, var: Array, 
     updates, opt_state = hparams.optimizer.update(grads, opt_state, params)
     ok = jnp.isfinite(value) & (diverged_at == 0)
     params = jax.tree.map(lambda new, old: jnp.where(ok, new, old), apply_updates(params, updates), params)
-    count = count + (diverged_at == 0)
+    count = count + (diverged_at == 0).astype(jnp.int32)
     diverged_at = jnp.where((diverged_at == 0) & ~ok, count, diverged_at)
     a_L = trace.a[-1].astype(var.dtype)
     scores = metrics.score(spec.model.loss, a_L, y, var, spec.model.activations[-1])

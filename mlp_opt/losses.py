@@ -129,18 +129,14 @@ def value(
     return jnp.sum(jnp.where(w == 0, jnp.zeros_like(ell), w * ell))  # a sample of weight 0 may be infinite
 
 
-def delta(
-    loss: str, a: Rows, y: Array, sample_weight: Array | None = None, label_smoothing: Any = 0.0, output: str = ""
-) -> Rows:
+def delta(loss: str, a: Rows, y: Array, sample_weight: Array | None = None, label_smoothing: Any = 0.0, output: str = "") -> Rows:
     """delta[L] = dL/da[L], fused; in the dtype of `a`."""
     wide, y, w = _prepare(loss, a, y, sample_weight, label_smoothing)
     d = LOSSES[loss].delta(wide, y, output or LOSSES[loss].outputs[0])
     return _weigh(w, d).astype(a.dtype)
 
 
-def delta_two_step(
-    loss: str, a: Rows, y: Array, sample_weight: Array | None = None, label_smoothing: Any = 0.0, output: str = ""
-) -> Rows:
+def delta_two_step(loss: str, a: Rows, y: Array, sample_weight: Array | None = None, label_smoothing: Any = 0.0, output: str = "") -> Rows:
     """delta[L] by the notes' lines 1 and 2; not finite where z[L] rounds to 0 or 1."""
     output = output or LOSSES[loss].outputs[0]
     wide, y, w = _prepare(loss, a, y, sample_weight, label_smoothing)

@@ -18,9 +18,7 @@ from . import losses
 METRICS = {"mse": "r2", "bce": "accuracy", "softmax_cross_entropy": "accuracy"}
 
 
-def score(
-    loss: str, a: Float[Array, "batch n_out"], y: Array, var: Float[Array, " n_out"], output: str
-) -> Float[Array, " batch"]:
+def score(loss: str, a: Float[Array, "batch n_out"], y: Array, var: Float[Array, " n_out"], output: str) -> Float[Array, " batch"]:
     """The score of each sample from its output pre-activation; higher is better, 1 is best."""
     y = losses.targets(loss, y, a.shape[-1], a.dtype)
     if loss == "softmax_cross_entropy":

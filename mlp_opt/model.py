@@ -93,18 +93,19 @@ class MLP:
     def skips(self) -> tuple[bool, ...]:
         """For each layer l = 1..L, whether z[l-1] is added to its output."""
         same = [n == m for n, m in zip(self.sizes[1:-1], self.sizes[:-2], strict=True)]
-        return tuple(self.residual and s for s in same) + (False,)
+        return (*(self.residual and s for s in same), False)
 
 
 class Trace(NamedTuple):
     """Everything that a forward pass computed, indexed by layer as in the notes.
 
-    z[0] is the input and z[L] the prediction; a[0] and dropout masks that were not drawn are None.
+    z[l], a[l] and mask[l] are (batch, n_l). z[0] is the input and z[L] the prediction; a[0] and
+    dropout masks that were not drawn are None.
     """
 
     z: tuple[Float[Array, "batch _"], ...]
-    a: tuple[Float[Array, "batch _"] | None, ...]
-    mask: tuple[Float[Array, "batch _"] | None, ...]
+    a: tuple[Any, ...]
+    mask: tuple[Any, ...]
 
 
 def init(model: MLP, key: Array, scale: Any = 1.0, dtype: Any = jnp.float32) -> Params:

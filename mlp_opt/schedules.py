@@ -67,9 +67,7 @@ def one_cycle(
     return Bound(_one_cycle, **numbers, div_factor=div_factor, final_div_factor=final_div_factor)
 
 
-SCHEDULES: dict[str, Callable[..., Bound]] = {
-    f.__name__: f for f in (constant, step, exponential, cosine, warmup_cosine, one_cycle)
-}
+SCHEDULES: dict[str, Callable[..., Bound]] = {f.__name__: f for f in (constant, step, exponential, cosine, warmup_cosine, one_cycle)}
 
 
 def _floats(count: Any, *numbers: Any) -> list[Any]:
@@ -104,18 +102,14 @@ def _cosine(count, *, init_value, decay_steps, alpha, exponent):
 
 
 def _warmup_cosine(count, *, init_value, peak_value, warmup_steps, decay_steps, end_value, exponent):
-    t, start, peak, warmup, T, end, exponent = _floats(
-        count, init_value, peak_value, warmup_steps, decay_steps, end_value, exponent
-    )
+    t, start, peak, warmup, T, end, exponent = _floats(count, init_value, peak_value, warmup_steps, decay_steps, end_value, exponent)
     rising = start + (peak - start) * t / jnp.maximum(warmup, 1)
     falling = end + (peak - end) * _half_cosine((t - warmup) / (T - warmup)) ** exponent
     return jnp.where(t < warmup, rising, falling)
 
 
 def _one_cycle(count, *, transition_steps, peak_value, pct_start, div_factor, final_div_factor):
-    t, T, peak, pct, div, final_div = _floats(
-        count, transition_steps, peak_value, pct_start, div_factor, final_div_factor
-    )
+    t, T, peak, pct, div, final_div = _floats(count, transition_steps, peak_value, pct_start, div_factor, final_div_factor)
     top = jnp.floor(pct * T)
     start, end = peak / div, peak / (div * final_div)
     rising = peak + (start - peak) * _half_cosine(t / jnp.maximum(top, 1))

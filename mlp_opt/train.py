@@ -135,7 +135,7 @@ def prepare(
 ) -> tuple[LaneSpec, HParams, Data]:
     """Check what `fit` was given and turn it into a lane: (spec, hparams, data)."""
     check_name("dtype", dtype, DTYPES)
-    if dtype == "float64" and not jax.config.jax_enable_x64:
+    if dtype == "float64" and not jax.config.read("jax_enable_x64"):
         raise InputError('dtype float64 needs jax.config.update("jax_enable_x64", True) before JAX is used')
     check_name("monitor", monitor, ("loss", "score"))
     X, y = check_data(model, X, y, dtype)

@@ -64,7 +64,9 @@ def test_finite_with_finite_gradients_at_huge_logits(name, dtype):
         assert delta.dtype == dtype
         assert np.isfinite(np.asarray(delta, np.float32)).all()
         by_jax = jax.grad(lambda a, y=y: losses.value(name, a, y))(a)
-        np.testing.assert_allclose(np.asarray(delta, np.float32), np.asarray(by_jax, np.float32), atol=1e-2 if dtype != jnp.float32 else 1e-6)
+        np.testing.assert_allclose(
+            np.asarray(delta, np.float32), np.asarray(by_jax, np.float32), atol=1e-2 if dtype != jnp.float32 else 1e-6
+        )
     assert losses.value("bce", jnp.full((1, 1), 1e4), jnp.asarray([0])) == 1e4
 
 

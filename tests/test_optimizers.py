@@ -93,7 +93,10 @@ IDENTITIES = {
     "rmsprop at decay 0 steps by the sign": (mo.rmsprop(RATE, 0.0, eps=0.0, initial_scale=1.0), mo.lion(RATE, b1=0.0, weight_decay=0.0)),
     "adamw without decay is Adam": (mo.adamw(RATE, weight_decay=0.0), mo.adam(RATE)),
     "nadam is Adam with nesterov": (mo.nadam(RATE), mo.adam(RATE, nesterov=True)),
-    "radam that never trusts is bias-corrected momentum": (mo.radam(RATE, threshold=1e9), mo.qhadam(RATE, 0.9, 0.0, eps=1.0, nu1=1.0, nu2=0.0)),
+    "radam that never trusts is bias-corrected momentum": (
+        mo.radam(RATE, threshold=1e9),
+        mo.qhadam(RATE, 0.9, 0.0, eps=1.0, nu1=1.0, nu2=0.0),
+    ),
 }
 
 

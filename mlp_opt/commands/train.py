@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -62,7 +63,7 @@ def main(config: TrainConfig, out: Path | None, resume: Path | None, as_json: bo
     if run.stopped == "interrupted":
         run_folder.save_checkpoint(folder, run.state, run.history)
         done = len(run.history["epoch"])
-        Console(stderr=True).print(f"stopped after epoch {done}; continue with: mlp-opt train --resume {folder}", highlight=False, soft_wrap=True)
+        print(f"stopped after epoch {done}; continue with: mlp-opt train --resume {folder}", file=sys.stderr)
         return 130
     return _finish(experiment, run, folder, seconds, as_json)
 
@@ -78,8 +79,8 @@ def _finish(experiment: Any, run: Any, folder: Path, seconds: float, as_json: bo
     best = run.best_epoch if experiment.validation is not None else 0
     files.write(folder / "curves.png", png(curves(run.history, title, best)))
     (folder / run_folder.CHECKPOINT).unlink(missing_ok=True)
-    result = {"out": str(folder), "seconds": round(seconds, 3)} | {k: trained.about[k] for k in ("stopped", "epochs", "best_epoch", "diverged_at")}
-    result |= scores
+    result = {"out": str(folder), "seconds": round(seconds, 3)}
+    result |= {k: trained.about[k] for k in ("stopped", "epochs", "best_epoch", "diverged_at")} | scores
     files.write(folder / "result.json", json.dumps(result, indent=1) + "\n")
     if as_json:
         print(json.dumps(result))
@@ -87,7 +88,7 @@ def _finish(experiment: Any, run: Any, folder: Path, seconds: float, as_json: bo
         _print(experiment, trained, folder, seconds)
     if run.stopped == "diverged":
         advice = f"diverged at step {run.diverged_at}: the objective is not finite; try --learning-rate {config.learning_rate / 10:g}"
-        Console(stderr=True).print(advice, highlight=False, soft_wrap=True)
+        print(advice, file=sys.stderr)
         return 1
     return 0
 
@@ -119,5 +120,3 @@ def _signals() -> Iterator[list[int]]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-

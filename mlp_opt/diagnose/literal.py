@@ -109,9 +109,5 @@ FORMULAS: dict[str, list[tuple[dict[str, Any], Formula]]] = {
     "rmsprop": [({"decay": b, "eps": e}, rmsprop(b, e)) for b in (0.9, 0.99) for e in (1e-8, 1e-3)],
     "adam": [({"eps": 0.0, "eps_root": e}, adam(0.9, 0.999, e)) for e in (1e-8, 1e-3)],
     "qhm": [({"momentum": 0.9, "nu": nu}, qhm(0.9, nu)) for nu in (0.3, 0.7)],
-    "qhadam": [
-        ({"b1": 0.9, "nu1": 0.7, "nu2": nu, "eps": e}, qhadam(0.9, 0.999, 0.7, nu, e))
-        for nu in (0.6, 1.0)
-        for e in (1e-8, 1e-3)
-    ],
+    "qhadam": [({"b1": 0.9, "nu1": 0.7, "nu2": nu, "eps": e}, qhadam(0.9, 0.999, 0.7, nu, e)) for nu in (0.6, 1.0) for e in (1e-8, 1e-3)],
 }

@@ -63,15 +63,13 @@ def gap(found: np.ndarray, expected: np.ndarray) -> float:
 def twin(name: str) -> Callable[..., Any] | None:
     """The optax function that a rule equals; None for the rules that optax does not have."""
     if name == "momentum":  # the velocity form: the learning rate goes in before the trace
-        return lambda rate, momentum=0.9, nesterov=False: optax.chain(
-            optax.scale_by_learning_rate(rate), optax.trace(momentum, nesterov)
-        )
+        return lambda rate, momentum=0.9, nesterov=False: optax.chain(optax.scale_by_learning_rate(rate), optax.trace(momentum, nesterov))
     return getattr(optax, name, None)
 
 
 def variants(name: str) -> list[dict[str, Any]]:
     """The arguments under which a rule is compared with optax: each flag, and epsilon where it has one."""
-    flags = {
+    table: dict[str, list[dict[str, Any]]] = {
         "sgd": [{}, {"momentum": 0.9}, {"momentum": 0.9, "nesterov": True}],
         "momentum": [{}, {"nesterov": True}],
         "rmsprop": [
@@ -86,7 +84,8 @@ def variants(name: str) -> list[dict[str, Any]]:
         "adadelta": [{}, {"weight_decay": 0.1}],
         "radam": [{}, {"nesterov": True}, {"threshold": 100.0}, {"eps_root": 1e-3}],
         "lion": [{}, {"weight_decay": 0.1, "b2": 0.9}],
-    }.get(name, [{}])  # fmt: skip
+    }  # fmt: skip
+    flags = table.get(name, [{}])
     if name in ("sgd", "momentum", "lion", "qhm"):
         return flags
     return [f if eps is None else f | {"eps": eps} for f in flags for eps in EPSILONS]
@@ -99,7 +98,8 @@ def compare(name: str, quick: bool = False) -> dict[str, Any]:
     """
     g = gradients()
     only = slice(-1, None) if quick else slice(None)
-    rates = (RATE, schedule)[only]
+    both: tuple[Any, ...] = (RATE, schedule)
+    rates = both[only]
     row: dict[str, Any] = {"optimizer": name, "optax": None, "formula": None, "runs": 0}
     other = twin(name)
     if other is not None:

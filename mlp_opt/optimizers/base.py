@@ -14,7 +14,7 @@ in the accumulators' dtype, and updates come back in the gradient's.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeAlias
 
 import jax
 import jax.numpy as jnp
@@ -23,7 +23,7 @@ from jaxtyping import Array, Int, PyTree
 
 from ..bound import Bound, Number, cast, widen
 
-Optimizer = optax.GradientTransformationExtraArgs
+Optimizer: TypeAlias = optax.GradientTransformationExtraArgs
 Schedule = Callable[[Any], Any]
 Rate = Number | Schedule
 
@@ -69,16 +69,15 @@ def rate(value: Any, t: Int[Array, ""]) -> Any:
     return value(t) if callable(value) else value
 
 
-def leafwise(
-    rule: Callable[..., Any], grads: PyTree, *state: PyTree, reads: tuple[PyTree, ...] = (), **numbers: Any
-) -> tuple[PyTree, ...]:
+def leafwise(rule: Callable[..., Any], grads: PyTree, *state: PyTree, reads: tuple[PyTree, ...] = (), **numbers: Any) -> tuple[PyTree, ...]:
     """Apply `rule(g, *state_leaves, *read_leaves, **numbers) -> (u, *new_state_leaves)` to every leaf.
 
     Returns the trees (u, *new_state). Leaves and `numbers` reach the rule in one dtype, the widest of
     float32, the gradient and the rest; the update goes back in the gradient's dtype and each new leaf
     in the dtype of the one that it replaces.
     """
-    flat, treedef = jax.tree.flatten(grads)
+    flat, structure = jax.tree.flatten(grads)
+    treedef: Any = structure
     columns = [treedef.flatten_up_to(tree) for tree in (*state, *reads)]
     results: list[list[Any]] = [[] for _ in range(1 + len(state))]
     for i, g in enumerate(flat):

@@ -10,7 +10,7 @@ sqrt(v) + epsilon instead: eps_in_sqrt=False.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 from jaxtyping import Array, Int, PyTree
@@ -63,7 +63,7 @@ def _update(grads, state, params=None, *, learning_rate, decay, eps, momentum, e
         v = beta * v + (1 - beta) * g**2
         correction = 1 - beta**t if correct else 1
         spread = v / correction
-        new = (v,)
+        new: tuple[Any, ...] = (v,)
         if centered:
             g_mean = beta * g_mean + (1 - beta) * g
             spread = spread - (g_mean / correction) ** 2
