@@ -1,7 +1,6 @@
-"""A trained model on disk: model.safetensors (arrays) and model.json (everything else).
+"""A trained model on disk: model.safetensors (layer1.W, layer1.b, layer2.W, ...) and model.json (everything else).
 
-Nothing in either is executed when it is read. Arrays: layerL.W and layerL.b for L = 1.., and the
-scaling x_shift, x_scale, y_shift, y_scale (float64).
+Nothing in either is executed when it is read.
 """
 
 from __future__ import annotations
@@ -13,13 +12,11 @@ from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
-import safetensors
-import safetensors.flax
 
 from ..data.split import Scaler
 from ..errors import InputError
 from ..model import MLP, Layer, Params, predict
-from . import files
+from . import arrays, files
 
 FORMAT = 1
 _SCALER = ("x_shift", "x_scale", "y_shift", "y_scale")
@@ -52,8 +49,7 @@ class TrainedModel:
 
 def save(folder: Path, trained: TrainedModel) -> None:
     """Write model.safetensors and model.json into `folder`, each atomically."""
-    arrays = {f"layer{l}.{k}": v for l, layer in enumerate(trained.params, 1) for k, v in layer._asdict().items()}
-    scaling = {f"{name}": np.asarray(getattr(trained.scaler, name), np.float64) for name in _SCALER}
+    weights = {f"layer{l}.{k}": v for l, layer in enumerate(trained.params, 1) for k, v in layer._asdict().items()}
     description = {
         "format": FORMAT,
         "model": asdict(trained.model),
@@ -61,10 +57,10 @@ def save(folder: Path, trained: TrainedModel) -> None:
         "task": trained.task,
         "classes": trained.classes,
         "features": trained.features,
-        "scaling": {name: value.tolist() for name, value in scaling.items()},
+        "scaling": {name: np.asarray(getattr(trained.scaler, name)).tolist() for name in _SCALER},
         "about": trained.about,
     }
-    files.write(folder / "model.safetensors", safetensors.flax.save(arrays))
+    files.write(folder / "model.safetensors", arrays.dump(weights))
     files.write(folder / "model.json", json.dumps(description, indent=1) + "\n")
 
 
@@ -89,17 +85,14 @@ def load(folder: str | Path) -> TrainedModel:
 
 
 def _params(where: Path, model: MLP, dtype: str) -> Params:
-    try:
-        arrays = safetensors.flax.load(files.read(where))
-    except (safetensors.SafetensorError, ValueError) as error:
-        raise InputError(f"{where} is damaged: {error}") from error
+    found = arrays.load(where)
     layers = []
     for l in range(1, model.n_layers + 1):
         n_out, n_in = model.sizes[l], model.sizes[l - 1]
         for name, shape in ((f"layer{l}.W", (n_out, n_in)), (f"layer{l}.b", (n_out,))):
-            if name not in arrays or arrays[name].shape != shape:
-                found = arrays[name].shape if name in arrays else "nothing"
-                raise InputError(f"{where} does not fit model.json: {name} should have shape {shape}, found {found}")
-        W, b = (jnp.asarray(arrays[f"layer{l}.{k}"], jnp.dtype(dtype)) for k in "Wb")
+            if name not in found or found[name].shape != shape:
+                instead = found[name].shape if name in found else "nothing"
+                raise InputError(f"{where} does not fit model.json: {name} should have shape {shape}, found {instead}")
+        W, b = (jnp.asarray(found[f"layer{l}.{k}"], jnp.dtype(dtype)) for k in "Wb")
         layers.append(Layer(W, b))
     return tuple(layers)

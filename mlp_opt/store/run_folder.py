@@ -13,12 +13,10 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-import safetensors
-import safetensors.flax
 
 from ..errors import InputError
 from ..lane import LaneState
-from . import files
+from . import arrays, files
 
 CHECKPOINT = "checkpoint.safetensors"
 
@@ -44,9 +42,8 @@ def load_history(folder: Path) -> dict[str, np.ndarray]:
 
 def save_checkpoint(folder: Path, state: LaneState, history: dict[str, np.ndarray]) -> None:
     """The whole state of the lane, and its history, so that the run can go on."""
-    arrays = {name: jnp.asarray(leaf) for name, leaf in _named(state)}
     save_history(folder, history)
-    files.write(folder / CHECKPOINT, safetensors.flax.save(arrays))
+    files.write(folder / CHECKPOINT, arrays.dump(dict(_named(state))))
 
 
 def load_checkpoint(folder: Path, like: LaneState) -> tuple[LaneState, dict[str, np.ndarray]]:
@@ -54,16 +51,13 @@ def load_checkpoint(folder: Path, like: LaneState) -> tuple[LaneState, dict[str,
     where = folder / CHECKPOINT
     if not where.exists():
         raise InputError(f"{folder} holds no unfinished run: there is no {CHECKPOINT}")
-    try:
-        arrays: dict[str, Any] = safetensors.flax.load(files.read(where))
-    except (safetensors.SafetensorError, ValueError) as error:
-        raise InputError(f"{where} is damaged: {error}") from error
+    saved = arrays.load(where)
     leaves = []
     for name, leaf in _named(like):
-        found = arrays.get(name)
+        found = saved.get(name)
         if found is None or found.shape != leaf.shape or found.dtype != leaf.dtype:
             raise InputError(f"{where} does not fit {folder / 'config.toml'}: {name} differs; was the file edited?")
-        leaves.append(found)
+        leaves.append(jnp.asarray(found))
     state = jax.tree.unflatten(jax.tree.structure(like), leaves)
     history = load_history(folder)
     done = int(state.epoch)  # the history is written first, so it may be ahead of the state, never behind

@@ -1,0 +1,247 @@
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from matplotlib import image
+
+import mlp_opt as mo
+from mlp_opt import cli
+from mlp_opt.activations import ACTIVATIONS
+from mlp_opt.config import TrainConfig, load_toml
+from mlp_opt.diagnose import parity
+
+pytestmark = pytest.mark.implicit_promotion
+
+QUICK = ["train", "iris", "--epochs", "3", "--hidden", "8,4"]
+
+
+@pytest.fixture(autouse=True)
+def _here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("JAX_COMPILATION_CACHE_DIR", "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"):  # the command sets them if they are not
+        monkeypatch.setenv(name, os.environ.get(name, "0" if "SECS" in name else str(tmp_path / "cache")))
+
+
+def program(*arguments, **options):
+    """The command as a user runs it, in a process of its own."""
+    return subprocess.run([sys.executable, "-m", "mlp_opt", *arguments], capture_output=True, text=True, timeout=300, **options)
+
+
+def test_train_leaves_a_run_folder_that_others_can_read(tmp_path, capsys):
+    assert cli.main([*QUICK, "--out", "runs/x"]) == 0
+    folder = tmp_path / "runs" / "x"
+    out, err = capsys.readouterr()
+    assert "test" in out
+    assert "accuracy" in out
+    assert "epoch 3/3" in err
+    assert {p.name for p in folder.iterdir()} == {
+        "config.toml", "history.csv", "model.safetensors", "model.json", "curves.png", "result.json",
+    }  # fmt: skip
+    assert TrainConfig(**load_toml(folder / "config.toml")).hidden == (8, 4)
+    with open(folder / "history.csv") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["epoch"] for row in rows] == ["1", "2", "3"]
+    assert set(rows[0]) == {"epoch", "train_loss", "train_accuracy", "val_loss", "val_accuracy"}
+    pixels = image.imread(folder / "curves.png")
+    assert pixels.shape[0] > 300
+    assert pixels[..., :3].std() > 0.05
+    model = mo.load(folder)
+    assert model.model.sizes == (4, 8, 4, 3)
+    assert model.classes == ("setosa", "versicolor", "virginica")
+    assert model.predict(np.ones((2, 4))).shape == (2, 3)
+
+
+def test_json_is_one_object_and_the_result_of_the_saved_model(capsys):
+    from mlp_opt.data import sources, split
+
+    assert cli.main(["train", "wine", "--epochs", "4", "--json"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert result["out"] == "runs/wine-1"
+    test = split.split(sources.load("wine"), 0.2, 0.1, 0)[2]
+    predicted = mo.load("runs/wine-1").predict(test.X).argmax(1)
+    assert result["test_accuracy"] == pytest.approx((predicted == test.y).mean(), abs=1e-6)
+    assert cli.main(["train", "wine", "--epochs", "1", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["out"] == "runs/wine-2"
+
+
+def test_regression_predicts_in_the_units_of_the_data(capsys):
+    from sklearn.metrics import r2_score
+
+    from mlp_opt.data import sources, split
+
+    arguments = ["--epochs", "60", "--learning-rate", "1e-2", "--json", "--validation", "0"]
+    assert cli.main(["train", "plane", *arguments]) == 0
+    result = json.loads(capsys.readouterr().out)
+    test = split.split(sources.load("plane"), 0.2, 0.0, 0)[2]
+    assert result["test_r2"] > 0.95
+    assert result["test_r2"] == pytest.approx(r2_score(test.y, mo.load(result["out"]).predict(test.X)[:, 0]), abs=1e-4)
+
+
+def test_flags_win_over_the_file_and_the_file_over_defaults(tmp_path, capsys):
+    (tmp_path / "c.toml").write_text('dataset = "iris"\nepochs = 2\nhidden = [5]\n')
+    assert cli.main(["train", "--config", "c.toml", "--hidden", "6", "--optimizer-options", "b1=0.8,nesterov=true", "--json"]) == 0
+    out = json.loads(capsys.readouterr().out)["out"]
+    config = TrainConfig(**load_toml(f"{out}/config.toml"))
+    assert (config.dataset, config.epochs, config.hidden, config.l2) == ("iris", 2, (6,), 0.0)
+    assert config.optimizer_options == {"b1": 0.8, "nesterov": True}
+
+
+def test_no_hidden_layer_and_gradient_descent(capsys):
+    assert cli.main(["train", "iris", "--hidden", "none", "--batch-size", "0", "--optimizer", "sgd", "--epochs", "2", "--json"]) == 0
+    assert mo.load(json.loads(capsys.readouterr().out)["out"]).model.sizes == (4, 3)
+
+
+def test_a_diverged_run_says_so_and_exits_1(capsys):
+    assert cli.main(["train", "diabetes", "--optimizer", "sgd", "--learning-rate", "1e9", "--json"]) == 1
+    out, err = capsys.readouterr()
+    result = json.loads(out)
+    assert result["stopped"] == "diverged"
+    assert f"diverged at step {result['diverged_at']}" in err
+    assert "try --learning-rate 1e+08" in err
+
+
+BAD = [
+    ("", "usage"),
+    ("trian", "did you mean 'train'"),
+    ("train", "name a dataset"),
+    ("train digitz", "did you mean 'digits'"),
+    ("train iris extra", "Unrecognized options: extra"),
+    ("train iris --epchs 3", "did you mean --epochs?"),
+    ("train iris --epochs three", "--epochs: 'three' is not a whole number"),
+    ("train iris --epochs -1", "epochs must be a whole number >= 1, got -1"),
+    ("train iris --learning-rate fast", "--learning-rate: 'fast' is not a number"),
+    ("train iris --learning-rate -1", "learning_rate must be a number > 0, got -1.0"),
+    ("train iris --learning-rate nan", "learning_rate must be a number > 0, got nan"),
+    ("train iris --hidden 8,x", "--hidden: 'x' is not a whole number"),
+    ("train iris --hidden -8", "hidden must be"),
+    ("train iris --activation rlu", "did you mean 'relu'"),
+    ("train iris --activation step", "its gradient is 0 everywhere"),
+    ("train iris --optimizer addam", "did you mean 'adam'"),
+    ("train iris --optimizer-options b9=1", "unknown option of optimizer adam 'b9'"),
+    ("train iris --optimizer-options b1", "is not NAME=NUMBER"),
+    ("train iris --batch-size 500", "batch_size 500 is larger than the 108 training rows"),
+    ("train iris --test-size 2", "test_size must be"),
+    ("train iris --test-size 0.001", "cannot set aside 0.001 of 150 rows"),
+    ("train iris --dtype float12", "unknown dtype"),
+    ("train iris --config nowhere.toml", "cannot read the configuration nowhere.toml"),
+    ("train iris --config wrong.toml", "did you mean 'epochs'"),
+    ("train iris --out file/x", "cannot write to the output folder file/x: Not a directory"),
+    ("train iris --out full", "full already holds files"),
+    ("train iris --out", "--out"),
+    ("train --resume full", "cannot read the configuration full/config.toml"),
+    ("train --resume full --epochs 3", "give no other options"),
+    ("train iris --seed 1.5", "'1.5' is not a whole number"),
+    ("check --fast", "--fast"),
+    ("datasets iris", "Unrecognized options: iris"),
+]
+
+
+@pytest.mark.parametrize(("line", "message"), BAD, ids=[b[0] or "nothing" for b in BAD])
+def test_bad_input_is_one_line_and_status_2(line, message, tmp_path, capsys):
+    (tmp_path / "file").write_text("")
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "precious").write_text("keep me")
+    (tmp_path / "wrong.toml").write_text("epoch = 3")
+    assert cli.main(line.split()) == 2
+    out, err = capsys.readouterr()
+    if line:
+        assert out == ""
+        assert err.count("\n") == 1
+        assert err.startswith("mlp-opt: ")
+    assert message in (err or out)
+    assert (tmp_path / "full" / "precious").read_text() == "keep me"
+    assert not (tmp_path / "runs").exists()
+
+
+def test_bad_input_has_no_traceback_in_a_process_of_its_own():
+    run = program("train", "digitz")
+    assert run.returncode == 2
+    assert run.stderr.count("\n") == 1
+    assert "Traceback" not in run.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_run_can_be_continued_to_the_same_bits(number, tmp_path):
+    arguments = ["train", "digits", "--hidden", "16", "--epochs", "3000", "--dropout", "0.1", "--schedule", "cosine"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "mlp_opt", *arguments, "--out", "cut"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    first = process.stderr.readline()
+    assert first.startswith("epoch ")
+    time.sleep(0.5)
+    process.send_signal(number)
+    _, err = process.communicate(timeout=120)
+    assert process.returncode == 130, err
+    assert "continue with: mlp-opt train --resume cut" in err
+    assert (tmp_path / "cut" / "checkpoint.safetensors").exists()
+    assert program("train", "--resume", "cut").returncode == 0
+    assert program(*arguments, "--out", "whole").returncode == 0
+    assert not (tmp_path / "cut" / "checkpoint.safetensors").exists()
+    for name in ("model.safetensors", "history.csv"):
+        assert (tmp_path / "cut" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+    again = program("train", "--resume", "cut")
+    assert again.returncode == 2
+    assert "no unfinished run" in again.stderr
+
+
+def test_datasets_lists_every_set(capsys):
+    from mlp_opt.data.sources import SOURCES
+
+    assert cli.main(["datasets"]) == 0
+    table = capsys.readouterr().out
+    assert all(name in table for name in SOURCES)
+    assert cli.main(["datasets", "--json"]) == 0
+    listed = json.loads(capsys.readouterr().out)
+    assert [row["name"] for row in listed] == list(SOURCES)
+    assert listed[0]["rows"] == 1797
+
+
+def test_check_passes_and_prints_the_table_or_json(capfd):
+    run = program("check", "--quick", "--json")
+    assert run.returncode == 0, run.stderr
+    report = json.loads(run.stdout)
+    assert report["passed"] is True
+    assert {row["activation"] for row in report["gradients"]} >= set(ACTIVATIONS) - {"step"}
+    assert max(row["jax.grad"] for row in report["gradients"]) <= 1e-12
+    assert {row["loss"] for row in report["fused"]} == set(mo.LOSSES)
+    assert {row["optimizer"] for row in report["optimizers"]} == set(mo.OPTIMIZERS)
+    assert report["momentum_schedule_gap"] > 1e-2
+
+
+def test_check_fails_with_status_1_when_a_rule_is_wrong(monkeypatch, capsys):
+    """A wrong learning rate by one part in a million is over the bound."""
+    import jax
+
+    from mlp_opt.diagnose import gradcheck
+
+    right = mo.OPTIMIZERS["adam"]
+    monkeypatch.setitem(parity.OPTIMIZERS, "adam", lambda rate, **k: right(lambda t: 1.000001 * (rate(t) if callable(rate) else rate), **k))
+    monkeypatch.setattr(gradcheck, "run", lambda *a: [{"activation": "none", "cases": 0, "jax.grad": 0.0, "finite": 0.0, "passed": True}])
+    before = {name: getattr(jax.config, name) for name in ("jax_enable_x64", "jax_default_matmul_precision")}
+    try:
+        assert cli.main(["check", "--quick"]) == 1
+    finally:
+        for name, value in before.items():
+            jax.config.update(name, value)
+    out = capsys.readouterr().out
+    assert "FAILED" in out
+    assert "over a bound" in out
+
+
+def test_help_is_quick_and_imports_neither_jax_nor_scikit_learn():
+    probe = (
+        "import sys; from mlp_opt import cli; cli.main([{}]); print(sorted({{'jax','sklearn','matplotlib','optax'}} & set(sys.modules)))"
+    )
+    for arguments in ("'--help'", "'datasets', '--json'"):
+        run = subprocess.run([sys.executable, "-c", probe.format(arguments)], capture_output=True, text=True)
+        assert run.stdout.endswith("[]\n"), run.stderr
+    run = program("train", "--help")
+    assert run.returncode == 0
+    assert "--learning-rate" in run.stdout
+    assert program("--version").stdout.startswith("mlp-opt ")

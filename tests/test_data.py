@@ -1,0 +1,96 @@
+import numpy as np
+import pytest
+
+import mlp_opt as mo
+from mlp_opt.data import sources, split, synthetic
+from mlp_opt.data.sources import SOURCES, Dataset
+from mlp_opt.data.split import Part
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_every_source_is_what_it_says(name):
+    source, data = SOURCES[name], sources.load(name)
+    assert data.X.shape == (source.rows, source.columns)
+    assert data.X.dtype == np.float64
+    assert np.isfinite(data.X).all()
+    assert len(data.features) == source.columns
+    assert data.task == source.task
+    if source.task == "regression":
+        assert data.y.dtype == np.float64
+        assert data.classes == ()
+    else:
+        assert np.unique(data.y).tolist() == list(range(source.classes))
+        assert len(data.classes) == source.classes
+
+
+def test_an_unknown_name_gets_the_nearest():
+    with pytest.raises(mo.InputError, match="did you mean 'breast_cancer'"):
+        sources.load("breastcancer")
+
+
+@pytest.mark.parametrize("name", synthetic.SETS)
+def test_synthetic_sets_are_seeded_and_balanced(name):
+    X, y = synthetic.SETS[name](200, seed=3)
+    np.testing.assert_array_equal(X, synthetic.SETS[name](200, seed=3)[0])
+    assert (X != synthetic.SETS[name](200, seed=4)[0]).any()
+    assert len(X) == len(y) == 200
+    if y.dtype == np.int64:
+        assert y.sum() == 100
+
+
+def test_synthetic_shapes_without_noise():
+    X, y = synthetic.circle(400, noise=0)
+    assert (np.hypot(*X[y == 1].T) <= 0.5).all()
+    assert (np.hypot(*X[y == 0].T) >= 0.7).all()
+    X, y = synthetic.xor(400, noise=0)
+    np.testing.assert_array_equal(y, (X[:, 0] * X[:, 1] > 0).astype(int))
+    X, y = synthetic.spiral(400, noise=0)
+    radius, angle = np.hypot(*X.T), np.arctan2(X[:, 0], X[:, 1])
+    np.testing.assert_allclose(np.cos(angle - 3.5 * np.pi * radius - np.pi * y), 1, atol=1e-9)
+    X, y = synthetic.plane(50, noise=0)
+    np.testing.assert_allclose(y, 0.7 * X[:, 0] + 0.3 * X[:, 1])
+    X, y = synthetic.sine(50, noise=0)
+    np.testing.assert_allclose(y, np.sin(2 * np.pi * X[:, 0]))
+
+
+def test_splits_are_disjoint_stratified_and_scikit_learns():
+    from sklearn.model_selection import train_test_split
+
+    data = sources.load("iris")
+    train, validation, test = split.split(data, 0.2, 0.25, seed=4)
+    assert (len(train.y), len(validation.y), len(test.y)) == (90, 30, 30)
+    for part in (train, validation, test):
+        assert len(set(np.bincount(part.y))) == 1
+    expected = train_test_split(data.X, data.y, test_size=0.2, random_state=4, stratify=data.y)
+    np.testing.assert_array_equal(test.X, expected[1])
+    train, validation, _ = split.split(data, 0.2, 0.0, seed=4)
+    assert validation is None
+    np.testing.assert_array_equal(train.X, expected[0])
+
+
+def test_scaling_is_fitted_on_the_training_part_only():
+    rng = np.random.default_rng(0)
+    train = Part(rng.normal(5, 3, (80, 3)), rng.normal(100, 20, 80))
+    scaler = split.fit_scaler(train, "standard")
+    np.testing.assert_allclose(scaler.X(train.X).mean(0), 0, atol=1e-12)
+    np.testing.assert_allclose(scaler.X(train.X).std(0), 1)
+    np.testing.assert_allclose(scaler.y(train.y).std(), 1)
+    np.testing.assert_allclose(scaler.values(scaler.y(train.y)), train.y)
+    other = scaler.X(np.full((1, 3), 5.0))
+    np.testing.assert_allclose(other[0], (5 - train.X.mean(0)) / train.X.std(0))
+    whole = split.fit_scaler(train, "range").X(train.X)
+    assert (whole.min(), whole.max()) == (0, 1)
+    np.testing.assert_array_equal(split.fit_scaler(train, "none").X(train.X), train.X)
+
+
+def test_constant_columns_and_labels_survive_scaling():
+    scaler = split.fit_scaler(Part(np.ones((5, 2)), np.array([0, 1, 0, 1, 1])), "standard")
+    np.testing.assert_array_equal(scaler.X(np.ones((1, 2))), [[0, 0]])
+    labels = np.array([1, 0])
+    assert scaler.y(labels) is labels
+
+
+def test_a_split_that_cannot_be_made_is_refused():
+    tiny = Dataset("tiny", np.ones((3, 1)), np.array([0, 0, 1]), "binary", ("a", "b"), ("x",))
+    with pytest.raises(mo.InputError, match=r"cannot set aside 0\.2 of 3 rows of tiny"):
+        split.split(tiny, 0.2, 0.0, 0)
