@@ -16,6 +16,7 @@ The notes write one sample as a column, the code a batch as rows:
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -44,6 +45,7 @@ Params = tuple[Layer, ...]
 class MLP:
     """The static, hashable shape of a network.
 
+    sizes and activation are kept as tuples.
     sizes: units of each layer, input first: (n_0, ..., n_L), L >= 1. (64, 10) has no hidden layer.
     activation: one name for all hidden layers; or one a hidden layer (L-1 names), in which case the
         output activation follows from the loss (identity, sigmoid, softmax); or one a layer
@@ -54,8 +56,8 @@ class MLP:
     Raises InputError for names or sizes that are not accepted.
     """
 
-    sizes: tuple[int, ...]
-    activation: str | tuple[str, ...] = "relu"
+    sizes: Sequence[int]
+    activation: str | Sequence[str] = "relu"
     loss: str = "softmax_cross_entropy"
     residual: bool = False
     init: str = "he_normal"
@@ -82,7 +84,7 @@ class MLP:
     def activations(self) -> tuple[str, ...]:
         """The activation of each layer l = 1..L, the output's last."""
         L = self.n_layers
-        names = (self.activation,) * (L - 1) if isinstance(self.activation, str) else self.activation
+        names = (self.activation,) * (L - 1) if isinstance(self.activation, str) else tuple(self.activation)
         if len(names) == L - 1:
             return (*names, losses.LOSSES[self.loss].outputs[0])
         if len(names) == L:

@@ -39,17 +39,17 @@ def test_synthetic_sets_are_seeded_and_balanced(name):
 
 
 def test_synthetic_shapes_without_noise():
-    X, y = synthetic.circle(400, noise=0)
+    X, y = synthetic.circle(400, noise=0.0)
     assert (np.hypot(*X[y == 1].T) <= 0.5).all()
     assert (np.hypot(*X[y == 0].T) >= 0.7).all()
-    X, y = synthetic.xor(400, noise=0)
+    X, y = synthetic.xor(400, noise=0.0)
     np.testing.assert_array_equal(y, (X[:, 0] * X[:, 1] > 0).astype(int))
-    X, y = synthetic.spiral(400, noise=0)
+    X, y = synthetic.spiral(400, noise=0.0)
     radius, angle = np.hypot(*X.T), np.arctan2(X[:, 0], X[:, 1])
     np.testing.assert_allclose(np.cos(angle - 3.5 * np.pi * radius - np.pi * y), 1, atol=1e-9)
-    X, y = synthetic.plane(50, noise=0)
+    X, y = synthetic.plane(50, noise=0.0)
     np.testing.assert_allclose(y, 0.7 * X[:, 0] + 0.3 * X[:, 1])
-    X, y = synthetic.sine(50, noise=0)
+    X, y = synthetic.sine(50, noise=0.0)
     np.testing.assert_allclose(y, np.sin(2 * np.pi * X[:, 0]))
 
 

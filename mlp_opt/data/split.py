@@ -80,4 +80,4 @@ def fit_scaler(train: Part, scaling: str) -> Scaler:
     if np.issubdtype(train.y.dtype, np.integer):
         return Scaler(shift, scale, np.zeros(()), np.ones(()))
     target = StandardScaler().fit(train.y[:, None])
-    return Scaler(shift, scale, target.mean_[0], target.scale_[0])
+    return Scaler(shift, scale, np.asarray(target.mean_[0]), np.asarray(target.scale_[0]))
