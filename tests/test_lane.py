@@ -116,12 +116,12 @@ def test_a_lane_alone_equals_the_lane_in_a_vmap_and_a_diverged_one_harms_nobody(
     lanes = [HParams(mo.sgd(r), seed=i, data_seed=0, l2=0.01 * i, dropout=0.1 * i, patience=50) for i, r in enumerate(rates)]
 
     def whole(hparams):
-        return lane.advance(spec, lane.init(spec, hparams), hparams, data, 5)
+        return lane.advance(spec, lane.init(spec, hparams), hparams, data, 0, 5)
 
     together, histories = jax.jit(jax.vmap(whole))(_stack(lanes))
     assert np.asarray(together.diverged_at > 0).tolist() == [False, True, False]
     for i in (0, 2):
-        state, history = advance_lane(spec, init_lane(spec, lanes[i]), lanes[i], data, 5)
+        state, history = advance_lane(spec, init_lane(spec, lanes[i]), lanes[i], data, 0, 5)
         close(jax.tree.map(lambda x, i=i: x[i], together.params), state.params)
         np.testing.assert_allclose(histories[i][:5], history[:5], rtol=1e-4)
     healthy = [lanes[0], lanes[0]._replace(seed=9), lanes[2]]
@@ -135,12 +135,24 @@ def test_a_stopped_lane_stays_as_it_is_while_others_go_on():
     spec = LaneSpec(MODEL, 8)
     data = Data(jnp.asarray(X), jnp.asarray(Y, jnp.int32), None, jnp.asarray(XV), jnp.asarray(YV, jnp.int32))
     lanes = [HParams(mo.adam(0.2), patience=2), HParams(mo.adam(0.2), patience=1000)]
-    state, history = jax.jit(jax.vmap(lambda h: lane.advance(spec, lane.init(spec, h), h, data, 30)))(_stack(lanes))
+    state, history = jax.jit(jax.vmap(lambda h: lane.advance(spec, lane.init(spec, h), h, data, 0, 30)))(_stack(lanes))
     assert state.epoch[0] < state.epoch[1] == 30
     alone = mo.fit(MODEL, mo.adam(0.2), X, Y, epochs=30, batch_size=8, validation=(XV, YV), patience=2)
     assert int(state.epoch[0]) == len(alone.history["epoch"])
     close(jax.tree.map(lambda x: x[0], state.params), alone.last)
     assert np.isnan(history[0, int(state.epoch[0]) :]).all()
+
+
+def test_lanes_that_share_their_order_share_the_gathered_batches():
+    """Under vmap the batch that is gathered has no lane axis: the first product becomes one wide one."""
+    spec, data = LaneSpec(MODEL, 8), Data(jnp.asarray(X), jnp.asarray(Y, jnp.int32))
+    lanes = _stack([HParams(mo.sgd(r), patience=3) for r in (0.1, 0.2, 0.3)])
+    axes = jax.tree.map(lambda _: 0, lanes)._replace(data_seed=None)
+    lanes = lanes._replace(data_seed=0)
+    whole = jax.vmap(lambda h: lane.advance(spec, lane.init(spec, h), h, data, 0, 4), in_axes=(axes,))
+    text = str(jax.make_jaxpr(whole)(lanes))
+    assert "f32[8,4] = gather" in text
+    assert "f32[3,8,4] = gather" not in text
 
 
 def test_a_run_continued_is_the_run_uninterrupted_to_the_bit():

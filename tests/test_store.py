@@ -120,5 +120,8 @@ def test_a_checkpoint_comes_back_to_the_bit_and_must_fit(tmp_path):
     (tmp_path / "checkpoint.safetensors").write_bytes(b"12345678")
     with pytest.raises(mo.InputError, match="is damaged"):
         run_folder.load_checkpoint(tmp_path, run.state)
-    with pytest.raises(mo.InputError, match="no unfinished run"):
-        run_folder.load_checkpoint(tmp_path / "nowhere", run.state)
+    (tmp_path / "checkpoint.safetensors").unlink()
+    assert not run_folder.resumable(tmp_path)
+    (tmp_path / "model.json").write_text("{}")
+    with pytest.raises(mo.InputError, match="it is finished"):
+        run_folder.resumable(tmp_path)

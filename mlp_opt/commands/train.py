@@ -40,8 +40,9 @@ def main(config: TrainConfig, out: Path | None, resume: Path | None, as_json: bo
             experiment.model, experiment.optimizer, scaled.X(part.X), scaled.y(part.y),
             data_seed=None, validation=None, sample_weight=None, **ex.lane_options(config),
         )  # fmt: skip
-        state, history = run_folder.load_checkpoint(resume, init_lane(spec, hparams))
         folder = resume
+        if run_folder.resumable(folder):
+            state, history = run_folder.load_checkpoint(folder, init_lane(spec, hparams))
     else:
         folder = files.new_folder(out or files.next_folder(Path("runs"), config.dataset))
         files.write(folder / "config.toml", dump_toml(config))

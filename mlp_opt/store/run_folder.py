@@ -46,11 +46,18 @@ def save_checkpoint(folder: Path, state: LaneState, history: dict[str, np.ndarra
     files.write(folder / CHECKPOINT, arrays.dump(dict(_named(state))))
 
 
+def resumable(folder: Path) -> bool:
+    """Whether there is a checkpoint to go on from; without one a run that was killed starts again. InputError if it is finished."""
+    if (folder / CHECKPOINT).exists():
+        return True
+    if (folder / "model.json").exists():
+        raise InputError(f"{folder} holds no unfinished run: it is finished")
+    return False
+
+
 def load_checkpoint(folder: Path, like: LaneState) -> tuple[LaneState, dict[str, np.ndarray]]:
     """(state, history) of a run to continue; `like` gives structure, shapes and dtypes."""
     where = folder / CHECKPOINT
-    if not where.exists():
-        raise InputError(f"{folder} holds no unfinished run: there is no {CHECKPOINT}")
     saved = arrays.load(where)
     leaves = []
     for name, leaf in _named(like):
