@@ -1,6 +1,5 @@
 from . import schedules as schedules
 from .activations import ACTIVATIONS as ACTIVATIONS
-from .backprop import backprop as backprop
 from .backprop import value_and_grad as value_and_grad
 from .errors import InputError as InputError
 from .initializers import INITIALIZERS as INITIALIZERS

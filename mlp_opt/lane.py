@@ -115,6 +115,7 @@ def advance(
     """
     var = metrics.variance(spec.model.loss, data.y, spec.model.sizes[-1], widen(jnp.dtype(spec.dtype)), data.weight)
     first = jnp.asarray(first, jnp.int32)
+    order_key = _key(hparams.data_seed, _ORDER)
 
     def going(carry: Any) -> Bool[Array, ""]:
         done, _, _ = carry
@@ -122,7 +123,7 @@ def advance(
 
     def epoch(carry: Any) -> Any:
         done, state, history = carry
-        batches = _batches(spec, hparams, data.X.shape[0], first + done)
+        batches = _batches(spec, data.X.shape[0], jax.random.fold_in(order_key, first + done))
         state, measured = _epoch(spec, state, hparams, data, var, batches)
         return done + 1, state, history.at[done].set(measured)
 
@@ -143,11 +144,11 @@ def evaluate(
     return losses.value(model.loss, a, y, weight, output=output), jnp.sum(losses.shares(len(a), weight, wide) * scores)
 
 
-def _batches(spec: LaneSpec, hparams: HParams, n: int, epoch: Array) -> tuple[Int[Array, "steps batch"], Any]:
+def _batches(spec: LaneSpec, n: int, key: Array) -> tuple[Int[Array, "steps batch"], Any]:
     """An epoch's batches: rows of the data, each exactly once, and which are real (None if all are)."""
     batch = spec.batch_size
     steps = -(-n // batch)
-    order = jax.random.permutation(jax.random.fold_in(_key(hparams.data_seed, _ORDER), epoch), n)
+    order = jnp.argsort(jax.random.bits(key, (n,)))  # a shuffle by one sort; jax.random.permutation takes two or three
     rows = jnp.pad(order, (0, steps * batch - n)).reshape(steps, batch)
     padded = steps * batch > n  # the last batch is filled up with samples of weight 0
     return rows, (jnp.arange(steps * batch) < n).reshape(steps, batch) if padded else None
@@ -157,58 +158,69 @@ def _epoch(
     spec: LaneSpec, state: LaneState, hparams: HParams, data: Data, var: Array, batches: tuple[Array, Any]
 ) -> tuple[LaneState, Array]:
     """One pass over the batches, then the validation data and the best so far."""
-    alive = running(state, hparams)
+    alive, steps = running(state, hparams), len(batches[0])
 
     def step(carry: Any, picked: Any) -> Any:
-        return _step(spec, carry, hparams, data, var, alive, *picked), None
+        return _step(spec, carry, hparams, data, var, state.step, *picked)
 
-    sums = (jnp.zeros((), var.dtype),) * 3
-    carry = (state.params, state.opt_state, state.step, state.diverged_at, sums)
-    (params, opt_state, count, diverged_at, sums), _ = jax.lax.scan(step, carry, batches)
-    train = jnp.stack(sums[1:]) / jnp.where(sums[0] == 0, 1, sums[0])
+    carry = (state.params, state.opt_state, alive)
+    (params, opt_state, _), (values, totals, hits) = jax.lax.scan(step, carry, (jnp.arange(steps, dtype=jnp.int32), *batches))
+    total = jnp.sum(totals)
+    train = jnp.stack([jnp.sum(totals * values), jnp.sum(hits)]) / jnp.where(total == 0, 1, total)
+
+    bad = ~jnp.isfinite(values)
+    blew_up = alive & jnp.any(bad)
+    done = jnp.where(blew_up, jnp.argmax(bad).astype(jnp.int32) + 1, steps)
+    count = state.step + jnp.where(alive, done, 0)
     if data.X_val is None or data.y_val is None:
         val = jnp.full((2,), jnp.nan, var.dtype)
     else:
         val = jnp.stack(evaluate(spec.model, params, data.X_val, data.y_val)).astype(var.dtype)
-        diverged_at = jnp.where(alive & (diverged_at == 0) & ~jnp.isfinite(val[0]), count, diverged_at)
+        blew_up = blew_up | (alive & ~jnp.isfinite(val[0]))
     loss, score = train if data.X_val is None else val
     value = loss if spec.monitor == "loss" else -score
-    better = alive & (value < state.best_value) & (diverged_at == 0)  # a NaN is never better
-    best = jax.tree.map(lambda new, old: jnp.where(better, new, old), params, state.best)
+    better = alive & ~blew_up & (value < state.best_value)  # a NaN is never better
     epoch = state.epoch + alive.astype(jnp.int32)
-    best_value = jnp.where(better, value, state.best_value)
-    best_epoch = jnp.where(better, epoch, state.best_epoch)
-    state = LaneState(params, opt_state, best, best_value, best_epoch, epoch, count, diverged_at)
+    state = LaneState(
+        params,
+        opt_state,
+        best=jax.tree.map(lambda new, old: jnp.where(better, new, old), params, state.best),
+        best_value=jnp.where(better, value, state.best_value),
+        best_epoch=jnp.where(better, epoch, state.best_epoch),
+        epoch=epoch,
+        step=count,
+        diverged_at=jnp.where(blew_up, count, state.diverged_at),
+    )
     return state, jnp.where(alive, jnp.concatenate([train, val]), jnp.nan)
 
 
-def _step(spec: LaneSpec, carry: Any, hparams: HParams, data: Data, var: Array, alive: Array, rows: Array, real: Any) -> Any:
-    """One update. A lane whose objective is not finite is marked and its weights are from then on left as they are."""
-    params, opt_state, count, diverged_at, sums = carry
+def _step(
+    spec: LaneSpec, carry: Any, hparams: HParams, data: Data, var: Array, before: Array, i: Array, rows: Array, real: Any
+) -> tuple[Any, tuple[Array, Array, Array]]:
+    """Update number before + i: the carry, and (objective, weight, summed scores) of the batch.
+
+    From a step whose objective is not finite on (ok is False) the weights are left as they are.
+    """
+    params, opt_state, ok = carry
     X, y = data.X[rows], data.y[rows]
     weight = None if data.weight is None else data.weight[rows].astype(var.dtype)
     if real is not None:
         weight = real.astype(var.dtype) if weight is None else jnp.where(real, weight, 0)
     options: dict[str, Any] = {}
     if hparams.dropout is not None:
-        key = jax.random.fold_in(_key(hparams.seed, _DROPOUT), count)
+        key = jax.random.fold_in(_key(hparams.seed, _DROPOUT), before + i)
         options = {"dropout": hparams.dropout, "key": key}
     if hparams.label_smoothing is not None:
         options["label_smoothing"] = hparams.label_smoothing
     l2 = 0.0 if hparams.l2 is None else hparams.l2
     value, grads, trace = backward(spec.model, params, X, y, sample_weight=weight, l2=l2, **options)
     updates, opt_state = hparams.optimizer.update(grads, opt_state, params)
-    going = alive & (diverged_at == 0)
-    ok = going & jnp.isfinite(value)
+    ok = ok & jnp.isfinite(value)
     params = jax.tree.map(lambda new, old: jnp.where(ok, new, old), apply_updates(params, updates), params)
-    count = count + going.astype(jnp.int32)
-    diverged_at = jnp.where(going & ~ok, count, diverged_at)
     a_L = trace.a[-1].astype(var.dtype)
     scores = metrics.score(spec.model.loss, a_L, y, var, spec.model.activations[-1])
     total = jnp.asarray(len(rows), var.dtype) if weight is None else jnp.sum(weight)
-    hits = jnp.sum(scores if weight is None else weight * scores)
-    sums = (sums[0] + total, sums[1] + total * value, sums[2] + hits)
-    return params, opt_state, count, diverged_at, sums
+    return (params, opt_state, ok), (value, total, jnp.sum(scores if weight is None else weight * scores))
 
 
 def _key(seed: Any, purpose: int) -> Array:

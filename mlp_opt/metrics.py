@@ -20,9 +20,10 @@ METRICS = {"mse": "r2", "bce": "accuracy", "softmax_cross_entropy": "accuracy"}
 
 def score(loss: str, a: Float[Array, "batch n_out"], y: Array, var: Float[Array, " n_out"], output: str) -> Float[Array, " batch"]:
     """The score of each sample from its output pre-activation; higher is better, 1 is best."""
-    y = losses.targets(loss, y, a.shape[-1], a.dtype)
     if loss == "softmax_cross_entropy":
-        return (jnp.argmax(a, axis=-1) == jnp.argmax(y, axis=-1)).astype(a.dtype)
+        labels = y if y.ndim == 1 else jnp.argmax(y, axis=-1)
+        return (jnp.argmax(a, axis=-1).astype(labels.dtype) == labels).astype(a.dtype)
+    y = losses.targets(loss, y, a.shape[-1], a.dtype)
     if loss == "bce":
         return jnp.mean(((a > 0) == (y > 0.5)).astype(a.dtype), axis=-1)
     errors = (y - losses.sigma(output, a)) ** 2

@@ -95,4 +95,5 @@ def test_every_public_name_is_there_and_listed_once():
     assert len(names) == len(set(names))
     for name in names:
         assert getattr(mlp_opt, name) is not None
+        assert name == "schedules" or name not in RANK, "a public name must not hide the file of that name"
     assert set(mlp_opt.OPTIMIZERS) <= set(names)

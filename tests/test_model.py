@@ -155,7 +155,7 @@ def test_a_model_is_hashable_and_lists_become_tuples():
     [
         ({"sizes": (4,)}, "at least two"),
         ({"sizes": (4, 0, 2)}, ">= 1"),
-        ({"sizes": (4, 2.5)}, "whole numbers"),
+        ({"sizes": (-4, 2)}, "whole numbers"),
         ({"sizes": (4, 5, 2), "activation": "rleu"}, "did you mean 'relu'"),
         ({"sizes": (4, 5, 2), "activation": ("relu", "relu", "relu")}, "3 activations do not fit 2 layers"),
         ({"sizes": (4, 5, 2), "loss": "msee"}, "did you mean 'mse'"),
