@@ -1,4 +1,4 @@
-"""mlp_opt: train, sweep and understand multilayer perceptrons and their optimizers, on JAX.
+"""mlp_opt: train and understand multilayer perceptrons and their optimizers, on JAX.
 
 The public names are listed in __init__.pyi and imported when they are first used: `import mlp_opt`
 imports no jax, and importing everything starts no device.

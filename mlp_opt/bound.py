@@ -59,7 +59,7 @@ def cast(number: Any, dtype: Any) -> Any:
 
     Without this a float32 learning rate would widen bfloat16 parameters, or be widened by float64 ones.
     """
-    return number if isinstance(number, (bool, int, float)) else jnp.asarray(number, dtype)
+    return number if type(number) in (bool, int, float) else jnp.asarray(number, dtype)
 
 
 def widen(*dtypes: Any) -> Any:

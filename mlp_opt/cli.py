@@ -126,11 +126,11 @@ def _before_jax() -> None:
     """Keep compiled programs between runs, in a folder of this jaxlib's version; a warm start skips compilation."""
     from importlib.metadata import version
 
-    home = Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser())
-    cache = home / "mlp_opt" / f"jax-{version('jaxlib')}"
     try:
+        home = Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser())
+        cache = home / "mlp_opt" / f"jax-{version('jaxlib')}"
         cache.mkdir(parents=True, exist_ok=True)
-    except OSError:  # no home to write to: compile every time
+    except (OSError, RuntimeError):  # no home, or none to write to: compile every time
         return
     os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(cache))
     os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
@@ -151,7 +151,7 @@ def _parse(command: type, name: str, args: list[str], default: Any = None) -> An
 
 def _one_line(boxed: str) -> str:
     """The gist of tyro's error box: no borders, no help text of the option, plain words for bad numbers."""
-    text = " ".join(re.sub(r"\x1b\[[0-9;]*m|[\u2500-\u257f]", " ", boxed).split())
+    text = " ".join(re.sub(r"\x1b\[[0-9;]*m|[\u2500-\u257f]|-{3,}", " ", boxed).split())
     text = re.split(r" (?:Argument helptext|For full helptext|Are you sure)", text)[0]
     text = re.sub(r" Perhaps you meant: (--?[\w-]+).*", r" (did you mean \1?)", text)
     text = re.sub(r"^(?:Parsing error|Value error|Missing argument|Unrecognized options(?= Unrec))\s*", "", text)
@@ -160,12 +160,13 @@ def _one_line(boxed: str) -> str:
 
 
 def _value_of(args: list[str], flag: str) -> str | None:
+    value = None  # the last counts, as it does for tyro
     for i, arg in enumerate(args):
         if arg == flag and i + 1 < len(args):
-            return args[i + 1]
-        if arg.startswith(flag + "="):
-            return arg.removeprefix(flag + "=")
-    return None
+            value = args[i + 1]
+        elif arg.startswith(flag + "="):
+            value = arg.removeprefix(flag + "=")
+    return value
 
 
 _REGISTRY = tyro.constructors.ConstructorRegistry()

@@ -153,7 +153,18 @@ def _checked_options(kind: str, name: str, make: Callable[..., Any], options: di
         flag = isinstance(accepted[key].default, bool)
         if flag != isinstance(value, bool) or not (flag or math.isfinite(value)):
             raise InputError(f"option {key} of {kind} {name} must be {'true or false' if flag else 'a number'}, got {value!r}")
+        low, high, words = _RANGES.get(key, (0, math.inf, ">= 0"))
+        if not flag and not low <= value < high:
+            raise InputError(f"option {key} of {kind} {name} must be {words}, got {value:g}")
     return options
+
+
+_BELOW_1 = (0.0, 1.0, "from 0 up to but not 1")
+_POSITIVE = (1e-300, math.inf, "> 0")
+_RANGES: dict[str, tuple[float, float, str]] = {
+    **dict.fromkeys(("b1", "b2", "momentum", "decay", "rho", "pct_start"), _BELOW_1),
+    **dict.fromkeys(("step_size", "transition_steps", "decay_steps", "decay_rate", "div_factor", "final_div_factor"), _POSITIVE),
+}
 
 
 def _check_numbers(config: TrainConfig) -> None:
@@ -164,10 +175,10 @@ def _check_numbers(config: TrainConfig) -> None:
     check("hidden", all(n >= 1 for n in config.hidden), "whole numbers >= 1")
     check("learning_rate", config.learning_rate > 0 and math.isfinite(config.learning_rate), "a number > 0")
     check("batch_size", config.batch_size >= 0, "a whole number >= 0 (0: all rows)")
-    check("epochs", config.epochs >= 1, "a whole number >= 1")
+    check("epochs", 1 <= config.epochs < 2**31, "a whole number >= 1")
     check("test_size", 0 < config.test_size < 1, "a number between 0 and 1")
     check("validation", 0 <= config.validation < 1, "a number from 0 up to but not 1")
-    check("patience", config.patience >= 0, "a whole number >= 0 (0: never)")
+    check("patience", 0 <= config.patience < 2**31, "a whole number from 0 (never) to 2^31 - 1")
     check("split_seed", 0 <= config.split_seed < 2**32, "a whole number from 0 to 2^32 - 1")
     check("seed", 0 <= config.seed < 2**32, "a whole number from 0 to 2^32 - 1")
     check("l2", config.l2 >= 0 and math.isfinite(config.l2), "a number >= 0")

@@ -171,6 +171,8 @@ def _epoch(
     bad = ~jnp.isfinite(values)
     blew_up = alive & jnp.any(bad)
     done = jnp.where(blew_up, jnp.argmax(bad).astype(jnp.int32) + 1, steps)
+    sound = jnp.stack([jnp.all(jnp.isfinite(p)) for p in jax.tree.leaves(params)])  # no objective has seen the last update
+    blew_up = blew_up | (alive & ~jnp.all(sound))
     count = state.step + jnp.where(alive, done, 0)
     if data.X_val is None or data.y_val is None:
         val = jnp.full((2,), jnp.nan, var.dtype)

@@ -149,6 +149,9 @@ def delta_two_step(loss: str, a: Rows, y: Array, sample_weight: Array | None = N
 def _prepare(loss, a, y, sample_weight, label_smoothing):
     wide = a.astype(widen(a.dtype))
     y = targets(loss, y, a.shape[-1], wide.dtype, label_smoothing)
+    if len(y) != len(a) or (sample_weight is not None and sample_weight.shape != (len(a),)):
+        given = "" if sample_weight is None else f" and weights of shape {sample_weight.shape}"
+        raise InputError(f"{len(a)} rows of predictions do not fit {len(y)} targets{given}")
     return wide, y, shares(a.shape[0], sample_weight, wide.dtype)
 
 

@@ -37,4 +37,5 @@ def variance(loss: str, y: Array, n_out: int, dtype: Any, weight: Array | None =
         return jnp.ones((n_out,), dtype)
     y = losses.targets(loss, y, n_out, dtype)
     w = losses.shares(y.shape[0], weight, dtype)[:, None]
-    return jnp.sum(w * (y - jnp.sum(w * y, axis=0)) ** 2, axis=0)
+    var = jnp.sum(w * (y - jnp.sum(w * y, axis=0)) ** 2, axis=0)
+    return jnp.where(var > (jnp.finfo(dtype).eps * jnp.max(jnp.abs(y), axis=0)) ** 2, var, 0)  # a constant's rounding is none

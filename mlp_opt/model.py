@@ -18,10 +18,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 from . import losses
@@ -40,6 +42,8 @@ class Layer(NamedTuple):
 
 Params = tuple[Layer, ...]
 
+MAX_WEIGHTS = 2**31 - 1  # of one layer; XLA indexes with 32 bits
+
 
 @dataclass(frozen=True)
 class MLP:
@@ -56,16 +60,20 @@ class MLP:
     Raises InputError for names or sizes that are not accepted.
     """
 
-    sizes: Sequence[int]
+    sizes: Sequence[Any]
     activation: str | Sequence[str] = "relu"
     loss: str = "softmax_cross_entropy"
     residual: bool = False
     init: str = "he_normal"
 
     def __post_init__(self):
-        sizes = tuple(self.sizes)
-        if len(sizes) < 2 or not all(isinstance(n, int) and n >= 1 for n in sizes):
-            raise InputError(f"sizes must be at least two whole numbers >= 1, input first; got {sizes}")
+        whole = [isinstance(n, (int, np.integer)) and not isinstance(n, bool) and n >= 1 for n in self.sizes]
+        if len(whole) < 2 or not all(whole):
+            raise InputError(f"sizes must be at least two whole numbers >= 1, input first; got {tuple(self.sizes)}")
+        sizes = tuple(int(n) for n in self.sizes)
+        largest = max(n * m for n, m in pairwise(sizes))
+        if largest > MAX_WEIGHTS:
+            raise InputError(f"sizes {sizes} make a layer of {largest:,} weights; a layer may have {MAX_WEIGHTS:,}")
         object.__setattr__(self, "sizes", sizes)
         check_name("loss", self.loss, losses.LOSSES)
         check_name("initializer", self.init, INITIALIZERS)
@@ -131,6 +139,8 @@ def forward(model: MLP, params: Params, X: Float[Array, "batch n_in"], *, dropou
     """
     if key is None and not (isinstance(dropout, (int, float)) and dropout == 0):
         raise InputError("dropout needs a key: forward(..., dropout=0.1, key=jax.random.key(0))")
+    if len(params) != model.n_layers:
+        raise InputError(f"{len(params)} layers of parameters do not fit the {model.n_layers} layers of sizes {model.sizes}")
     z = [X.astype(params[0].W.dtype)]
     a: list[Any] = [None]
     mask: list[Any] = [None]

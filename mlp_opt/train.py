@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -31,7 +32,9 @@ DTYPES = ("float32", "float64", "bfloat16", "float16")
 class Run:
     """What `fit` returns.
 
-    best: parameters of the epoch whose monitored value was best; last: of the last epoch.
+    best: parameters after the epoch whose monitored value was best (without validation data that value is the
+    mean over the epoch's batches, measured as they were trained on); last: after the last epoch. A run that
+    diverged keeps a finite best, the initial parameters if need be; its last may not be finite.
     history: for each epoch done, arrays `epoch`, `train_loss`, `train_accuracy` (or `train_r2`) and,
     with validation data, `val_loss`, `val_accuracy` (or `val_r2`). train_* are means over the
     epoch's batches as they were trained on (the objective, penalty included); val_* after the epoch.
@@ -56,24 +59,24 @@ def fit(
     X: Any,
     y: Any,
     *,
-    epochs: int = 20,
-    batch_size: int | None = 32,
-    seed: int = 0,
-    data_seed: int | None = None,
-    validation: tuple[Any, Any] | None = None,
+    epochs: Any = 20,
+    batch_size: Any = 32,
+    seed: Any = 0,
+    data_seed: Any = None,
+    validation: Any = None,
     sample_weight: Any = None,
     l2: Any = 0.0,
     dropout: Any = 0.0,
     label_smoothing: Any = 0.0,
     init_scale: Any = 1.0,
-    patience: int | None = None,
+    patience: Any = None,
     monitor: str = "loss",
     dtype: str = "float32",
     on_epochs: Callable[[dict[str, np.ndarray], LaneState], bool | None] | None = None,
     state: LaneState | None = None,
     history: dict[str, np.ndarray] | None = None,
 ) -> Run:
-    """Train `model` with `optimizer`, one jitted lane.
+    """Train `model` with `optimizer`, one jitted lane. Arguments are checked here: InputError says what is accepted.
 
     X (n, n_in) and y as `losses.targets` describes; validation the same. batch_size None (or n) is
     gradient descent, 1 is SGD. Each epoch visits every sample once, in an order that fold_in(data_seed,
@@ -84,8 +87,10 @@ def fit(
 
     patience: stop after so many epochs without a new best value of `monitor` ("loss" or "score") on the
     validation data, or on the training data where there is none. dtype of the parameters: float64
-    needs jax_enable_x64. on_epochs is called on the host about twice a second with the history and state so
-    far; returning True stops the run ("interrupted"). state and history: of an earlier Run, to continue.
+    needs jax_enable_x64. on_epochs is called on the host after each compiled call (1, 2, 4, ... at most
+    64 epochs, and about half a second) with the history and the state so far, the state valid only during
+    the call (the lane overwrites it); returning True stops the run ("interrupted"). state and history: of
+    an earlier Run, to continue.
 
     Raises InputError where shapes, labels or numbers do not fit. A run that diverges does not raise: see Run.
     """
@@ -95,25 +100,25 @@ def fit(
         l2=l2, dropout=dropout, label_smoothing=label_smoothing, init_scale=init_scale, patience=patience,
         monitor=monitor, dtype=dtype,
     )  # fmt: skip
-    if not isinstance(epochs, (int, np.integer)) or epochs < 1:
+    if isinstance(epochs, bool) or not isinstance(epochs, (int, np.integer)) or not 1 <= epochs < 2**31:
         raise InputError(f"epochs must be a whole number >= 1, got {epochs!r}")
     if state is None:
         state = init_lane(spec, hparams)
     else:  # the lane is donated its state, so keep the caller's
         state = jax.tree.map(jnp.copy, state)
     rows = [] if history is None else [_rows(model, history)]
-    stopped, chunk = "", 1
+    stopped, chunk, epochs = "", 1, int(epochs)
     while not stopped:
         first, started = int(state.epoch), time.perf_counter()
         state, new = advance_lane(spec, state, hparams, data, first, min(first + chunk, epochs))
         rows.append(np.asarray(new, np.float64)[: int(state.epoch) - first])
         stopped = _stopped(state, hparams, epochs)
-        if on_epochs and on_epochs(_history(model, rows, data), state) and not stopped:
+        if on_epochs and on_epochs(_history(model, rows, data, state), state) and not stopped:
             stopped = "interrupted"
         if time.perf_counter() - started < REPORT_EVERY_S / 2:  # a stopped lane runs on to the end of its call
             chunk = min(2 * chunk, HISTORY_ROWS)
     return Run(
-        model, state.best, state.params, _history(model, rows, data), int(state.best_epoch), stopped,
+        model, state.best, state.params, _history(model, rows, data, state), int(state.best_epoch), stopped,
         int(state.diverged_at) or None, state,
     )  # fmt: skip
 
@@ -124,16 +129,16 @@ def prepare(
     X: Any,
     y: Any,
     *,
-    batch_size: int | None,
-    seed: int,
-    data_seed: int | None,
-    validation: tuple[Any, Any] | None,
+    batch_size: Any,
+    seed: Any,
+    data_seed: Any,
+    validation: Any,
     sample_weight: Any,
     l2: Any,
     dropout: Any,
     label_smoothing: Any,
     init_scale: Any,
-    patience: int | None,
+    patience: Any,
     monitor: str,
     dtype: str,
 ) -> tuple[LaneSpec, HParams, Data]:
@@ -145,34 +150,45 @@ def prepare(
     X, y = check_data(model, X, y, dtype)
     n = X.shape[0]
     batch = n if batch_size is None else batch_size
-    if not isinstance(batch, (int, np.integer)) or not 1 <= batch <= n:
+    if isinstance(batch, bool) or not isinstance(batch, (int, np.integer)) or not 1 <= batch <= n:
         raise InputError(f"batch_size must be a whole number from 1 to the {n} training samples, got {batch_size!r}")
     if sample_weight is not None:
-        sample_weight = np.asarray(sample_weight, np.float64)
-        if sample_weight.shape != (n,) or not (np.isfinite(sample_weight) & (sample_weight >= 0)).all():
-            raise InputError(f"sample_weight must be {n} finite numbers >= 0, one a training sample")
+        sample_weight = np.asarray(sample_weight)
+        good = sample_weight.shape == (n,) and sample_weight.dtype.kind in "biuf"
+        if not good or not (np.isfinite(sample_weight) & (sample_weight >= 0)).all() or not sample_weight.any():
+            raise InputError(f"sample_weight must be {n} finite numbers >= 0, one a training sample, not all 0")
         sample_weight = jnp.asarray(sample_weight, jnp.float64 if dtype == "float64" else jnp.float32)
-    X_val, y_val = (None, None) if validation is None else check_data(model, *validation, dtype, "validation ")
-    _check_numbers(seed=seed, l2=l2, dropout=dropout, label_smoothing=label_smoothing, patience=patience)
+    X_val = y_val = None
+    if validation is not None:
+        if not isinstance(validation, (tuple, list)) or len(validation) != 2:
+            raise InputError("validation must be a pair (X, y)")
+        X_val, y_val = check_data(model, validation[0], validation[1], dtype, "validation ")
+    data_seed = seed if data_seed is None else data_seed
+    numbers = {"init_scale": init_scale, "l2": l2, "dropout": dropout, "label_smoothing": label_smoothing}
+    _check_numbers(seed=seed, data_seed=data_seed, patience=patience, **numbers)
+    # Numbers reach the program as one kind each, so that 1, 1.0 and np.float32(1) are the same program.
+    plain = jax.tree.map(lambda x: float(x) if isinstance(x, (int, np.number)) else x, as_pytree(optimizer))
     hparams = HParams(
-        as_pytree(optimizer),
-        seed=seed,
-        data_seed=seed if data_seed is None else data_seed,
-        init_scale=_unless(init_scale, 1.0),
-        l2=_unless(l2, 0.0),
-        dropout=_unless(dropout, 0.0),
-        label_smoothing=_unless(label_smoothing, 0.0),
-        patience=patience,
+        plain,
+        seed=np.uint32(seed),
+        data_seed=np.uint32(data_seed),
+        patience=None if patience is None else int(patience),
+        **{name: _unless(value, 1.0 if name == "init_scale" else 0.0) for name, value in numbers.items()},
     )
     return LaneSpec(model, int(batch), dtype, monitor), hparams, Data(X, y, sample_weight, X_val, y_val)
 
 
 def check_data(model: MLP, X: Any, y: Any, dtype: str, which: str = "") -> tuple[Any, Any]:
     """X (n, n_in) in `dtype` and y ready for the model's loss; InputError names what does not fit."""
-    X, y = np.asarray(X), np.asarray(y)
+    try:
+        X, y = np.asarray(X), np.asarray(y)
+    except ValueError as error:
+        raise InputError(f"{which}X and {which}y must be arrays: {error}") from error
     n_in, n_out = model.sizes[0], model.sizes[-1]
     if X.ndim != 2 or X.shape[1] != n_in or X.shape[0] < 1:
         raise InputError(f"{which}X of shape {X.shape} does not fit sizes {model.sizes}: give (samples, {n_in})")
+    if y.ndim == 0:
+        raise InputError(f"{which}y must have {len(X)} rows, got {y}")
     if len(y) != len(X):
         raise InputError(f"{which}X has {len(X)} rows but {which}y has {len(y)}")
     _check_finite(f"{which}X", X)
@@ -185,6 +201,8 @@ def check_data(model: MLP, X: Any, y: Any, dtype: str, which: str = "") -> tuple
         raise InputError(f"{which}y holds the label {wrong}; {n_out} outputs take labels 0 to {n_out - 1}")
     if not labels and y.shape not in {(len(X), n_out)} | ({(len(X),)} if n_out == 1 else set()):
         raise InputError(f"{which}y of shape {y.shape} does not fit {n_out} outputs: give ({len(X)}, {n_out})")
+    if model.loss == "softmax_cross_entropy" and y.min() < 0:
+        raise InputError(f"{which}y holds {y.min()}; soft labels are numbers >= 0")
     if model.loss == "bce" and (y.min() < 0 or y.max() > 1):
         wrong = y[(y < 0) | (y > 1)].flat[0]
         raise InputError(f"{which}y holds {wrong}; bce takes targets from 0 to 1")
@@ -193,7 +211,7 @@ def check_data(model: MLP, X: Any, y: Any, dtype: str, which: str = "") -> tuple
 
 
 def _check_finite(name: str, values: np.ndarray) -> None:
-    if not (np.issubdtype(values.dtype, np.number) or values.dtype == bool):
+    if values.dtype.kind not in "biuf":
         raise InputError(f"{name} holds {values.dtype}, not numbers")
     bad = np.argwhere(~np.isfinite(values))
     if len(bad):
@@ -201,20 +219,32 @@ def _check_finite(name: str, values: np.ndarray) -> None:
         raise InputError(f"{name} holds {values[tuple(bad[0])]} at {where} ({len(bad)} such values); remove or impute them")
 
 
-def _check_numbers(*, seed: Any, l2: Any, dropout: Any, label_smoothing: Any, patience: Any) -> None:
-    def check(name: str, value: Any, good: Callable[[Any], bool], accepted: str) -> None:
-        if isinstance(value, (bool, str)) or not good(value):
+def _check_numbers(**given: Any) -> None:
+    whole, most = "a whole number from 0 to 2^32 - 1", 2**32 - 1
+    rules: dict[str, tuple[Callable[[Any], bool], str]] = {
+        "seed": (lambda v: 0 <= operator.index(v) <= most, whole),
+        "data_seed": (lambda v: 0 <= operator.index(v) <= most, whole),
+        "patience": (lambda v: v is None or 1 <= operator.index(v) < 2**31, "None or a whole number from 1 to 2^31 - 1"),
+        "init_scale": (lambda v: 0 < v < math.inf, "a number > 0"),
+        "l2": (lambda v: 0 <= v < math.inf, "a number >= 0"),
+        "dropout": (lambda v: 0 <= v < 1, "a number from 0 up to but not 1"),
+        "label_smoothing": (lambda v: 0 <= v <= 1, "a number from 0 to 1"),
+    }
+    for name, value in given.items():
+        good, accepted = rules[name]
+        try:
+            fine = not isinstance(value, bool) and good(value)
+        except (TypeError, ValueError):
+            fine = False
+        if not fine:
             raise InputError(f"{name} must be {accepted}, got {value!r}")
-
-    check("seed", seed, lambda v: v == int(v) and 0 <= v < 2**32, "a whole number from 0 to 2^32 - 1")
-    check("l2", l2, lambda v: v >= 0 and math.isfinite(v), "a number >= 0")
-    check("dropout", dropout, lambda v: 0 <= v < 1, "a number from 0 up to but not 1")
-    check("label_smoothing", label_smoothing, lambda v: 0 <= v <= 1, "a number from 0 to 1")
-    check("patience", patience, lambda v: v is None or v >= 1, "None or a whole number >= 1")
 
 
 def _unless(value: Any, neutral: float) -> Any:
-    return None if isinstance(value, (int, float)) and value == neutral else value
+    """None for the neutral number, which leaves the term out of the program; others as a float."""
+    if not isinstance(value, (int, float, np.number)):
+        return value
+    return None if value == neutral else float(value)
 
 
 def _stopped(state: LaneState, hparams: HParams, epochs: int) -> str:
@@ -229,10 +259,11 @@ def _names(model: MLP) -> list[str]:
     return [c.replace("score", metrics.METRICS[model.loss]) for c in COLUMNS]
 
 
-def _history(model: MLP, rows: list[np.ndarray], data: Data) -> dict[str, np.ndarray]:
+def _history(model: MLP, rows: list[np.ndarray], data: Data, state: LaneState) -> dict[str, np.ndarray]:
     table = np.concatenate(rows)
     kept = _names(model) if data.X_val is not None else _names(model)[:2]
-    return {"epoch": np.arange(1, len(table) + 1)} | {name: table[:, i] for i, name in enumerate(kept)}
+    last = int(state.epoch)
+    return {"epoch": np.arange(last - len(table) + 1, last + 1)} | {name: table[:, i] for i, name in enumerate(kept)}
 
 
 def _rows(model: MLP, history: dict[str, np.ndarray]) -> np.ndarray:

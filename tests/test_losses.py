@@ -106,3 +106,9 @@ def test_a_sample_of_weight_zero_does_not_count_even_if_it_is_infinite():
 def test_targets_that_do_not_fit_are_refused(name, y, n_out, message):
     with pytest.raises(mo.InputError, match=message):
         losses.targets(name, y, n_out, jnp.float32)
+
+
+@pytest.mark.parametrize(("y", "weight"), [(jnp.zeros(1), None), (jnp.zeros(6), jnp.ones((6, 1))), (jnp.zeros(6), jnp.ones(5))])
+def test_rows_that_would_be_broadcast_are_refused(y, weight):
+    with pytest.raises(mo.InputError, match="6 rows of predictions do not fit"):
+        losses.value("mse", jnp.ones((6, 1)), y, weight)

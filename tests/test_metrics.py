@@ -26,6 +26,7 @@ def test_r2_is_scikit_learns(weighted):
 
 
 def test_r2_of_a_constant_target_is_scikit_learns():
+    assert _scored("mse", np.full((7, 1), 0.2), np.full((7, 1), 0.1, np.float32)) == 0.0
     y = np.ones((5, 1), np.float32)
     assert _scored("mse", y, y) == r2_score(y, y) == 1.0
     assert _scored("mse", y + 1, y) == r2_score(y, y + 1) == 0.0

@@ -156,6 +156,7 @@ def test_a_model_is_hashable_and_lists_become_tuples():
         ({"sizes": (4,)}, "at least two"),
         ({"sizes": (4, 0, 2)}, ">= 1"),
         ({"sizes": (-4, 2)}, "whole numbers"),
+        ({"sizes": (4, 10**12, 2)}, "make a layer of 4,000,000,000,000 weights"),
         ({"sizes": (4, 5, 2), "activation": "rleu"}, "did you mean 'relu'"),
         ({"sizes": (4, 5, 2), "activation": ("relu", "relu", "relu")}, "3 activations do not fit 2 layers"),
         ({"sizes": (4, 5, 2), "loss": "msee"}, "did you mean 'mse'"),
@@ -166,3 +167,15 @@ def test_a_model_is_hashable_and_lists_become_tuples():
 def test_shapes_and_names_that_do_not_fit_are_refused(arguments, message):
     with pytest.raises(mo.InputError, match=message):
         mo.MLP(**arguments)
+
+
+def test_numpy_whole_numbers_are_sizes_and_bools_are_not():
+    assert mo.MLP((np.int64(4), np.int32(3))) == mo.MLP((4, 3))
+    with pytest.raises(mo.InputError, match="whole numbers"):
+        mo.MLP((4, True))
+
+
+def test_parameters_of_another_depth_are_refused():
+    params = mo.init(mo.MLP((4, 5, 3)), jax.random.key(0))
+    with pytest.raises(mo.InputError, match="2 layers of parameters do not fit the 1 layers"):
+        mo.predict(mo.MLP((4, 3)), params, jnp.ones((2, 4)))

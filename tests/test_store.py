@@ -63,6 +63,9 @@ DAMAGE = {
     "more layers": (lambda d: _edit(d / "model.json", lambda j: j["model"].update(sizes=[3, 4, 2, 2], activation="relu")), "found nothing"),
     "newer format": (lambda d: _edit(d / "model.json", lambda j: j.update(format=2)), "this version reads format 1"),
     "unknown activation": (lambda d: _edit(d / "model.json", lambda j: j["model"].update(activation=["tnah"])), "did you mean 'tanh'"),
+    "no dtype": (lambda d: _edit(d / "model.json", lambda j: j.pop("dtype")), "is not a model description: KeyError"),
+    "odd dtype": (lambda d: _edit(d / "model.json", lambda j: j.update(dtype="foo")), "is not a model description: TypeError"),
+    "odd scaling": (lambda d: _edit(d / "model.json", lambda j: j["scaling"].update(x_shift=[1, 2])), "scaling does not fit"),
     "missing key": (lambda d: _edit(d / "model.json", lambda j: j.pop("scaling")), "is not a model description: KeyError"),
 }
 
@@ -122,6 +125,6 @@ def test_a_checkpoint_comes_back_to_the_bit_and_must_fit(tmp_path):
         run_folder.load_checkpoint(tmp_path, run.state)
     (tmp_path / "checkpoint.safetensors").unlink()
     assert not run_folder.resumable(tmp_path)
-    (tmp_path / "model.json").write_text("{}")
+    (tmp_path / "result.json").write_text("{}")
     with pytest.raises(mo.InputError, match="it is finished"):
         run_folder.resumable(tmp_path)

@@ -46,9 +46,12 @@ def _print(report: dict[str, Any]) -> None:
     console = Console()
     bounds = report["bounds"]
     title = "hand-written gradients, float64: worst relative difference"
-    table = _table(title, "activation", "cases", f"jax.grad (<= {bounds['jax.grad']:g})", f"finite diff. (<= {bounds['finite']:g})")
+    table = _table(
+        title, "activation", "cases (finite d.)", f"jax.grad (<= {bounds['jax.grad']:g})", f"finite diff. (<= {bounds['finite']:g})"
+    )
     for row in report["gradients"]:
-        table.add_row(row["activation"], str(row["cases"]), *_gaps(row, "jax.grad", "finite"), _verdict(row))
+        cases = f"{row['cases']} ({row['finite cases']})"
+        table.add_row(row["activation"], cases, *_gaps(row, "jax.grad", "finite"), _verdict(row))
     console.print(table, "")
     table = _table("delta[L]: lines 1 and 2 of the notes against the fused form", "loss", "outputs", f"gap (<= {bounds['jax.grad']:g})")
     for row in report["fused"]:

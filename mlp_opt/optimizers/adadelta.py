@@ -39,7 +39,7 @@ def adadelta(
     when it is not 0, update raises ValueError without params.
     """
     alpha = 1.0 if learning_rate is None else learning_rate
-    decay = None if isinstance(weight_decay, float) and weight_decay == 0 else weight_decay
+    decay = None if isinstance(weight_decay, (int, float)) and weight_decay == 0 else weight_decay
     return pair(Bound(_init), Bound(_update, learning_rate=alpha, rho=rho, eps=eps, weight_decay=decay, mask=weight_decay_mask))
 
 

@@ -89,7 +89,7 @@ UNREACHED: dict[tuple[str, str], str] = {
     ("nadam", "keras"): "schedules beta_1",
     ("amsgrad", "torch"): "takes the largest v before the bias correction",
     ("amsgrad", "keras"): "takes the largest v before the bias correction",
-    ("adamax", "keras"): "adds epsilon to u, not to |g|",
+    ("adamax", "keras"): "adds epsilon to u, not to the size of g",
 }
 
 

@@ -75,16 +75,18 @@ def load(folder: str | Path) -> TrainedModel:
         model = MLP(**description["model"])
         scaler = Scaler(**{name: np.asarray(description["scaling"][name], np.float64) for name in _SCALER})
         rest = {name: tuple(description[name]) for name in ("classes", "features")}
-        task, about = description["task"], description["about"]
+        task, about, dtype = description["task"], description["about"], jnp.dtype(description["dtype"])
+        if {scaler.x_shift.shape, scaler.x_scale.shape} != {(model.sizes[0],)} or scaler.y_shift.shape or scaler.y_scale.shape:
+            raise ValueError("the scaling does not fit the sizes")
     except InputError:
         raise
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(f"{where} is not a model description: {type(error).__name__} {error}") from error
-    params = _params(folder / "model.safetensors", model, description["dtype"])
+    params = _params(folder / "model.safetensors", model, dtype)
     return TrainedModel(model, params, scaler, task, about=about, **rest)
 
 
-def _params(where: Path, model: MLP, dtype: str) -> Params:
+def _params(where: Path, model: MLP, dtype: Any) -> Params:
     found = arrays.load(where)
     layers = []
     for l in range(1, model.n_layers + 1):
@@ -93,6 +95,6 @@ def _params(where: Path, model: MLP, dtype: str) -> Params:
             if name not in found or found[name].shape != shape:
                 instead = found[name].shape if name in found else "nothing"
                 raise InputError(f"{where} does not fit model.json: {name} should have shape {shape}, found {instead}")
-        W, b = (jnp.asarray(found[f"layer{l}.{k}"], jnp.dtype(dtype)) for k in "Wb")
+        W, b = (jnp.asarray(found[f"layer{l}.{k}"], dtype) for k in "Wb")
         layers.append(Layer(W, b))
     return tuple(layers)

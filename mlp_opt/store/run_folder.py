@@ -32,8 +32,10 @@ def save_history(folder: Path, history: dict[str, np.ndarray]) -> None:
 
 def load_history(folder: Path) -> dict[str, np.ndarray]:
     """What save_history wrote."""
-    rows = list(csv.reader(io.StringIO(files.read(folder / "history.csv").decode())))
+    content = files.read(folder / "history.csv")
     try:
+        rows = list(csv.reader(io.StringIO(content.decode())))
+        rows[0].index("epoch")
         columns = np.array(rows[1:], np.float64).reshape(-1, len(rows[0])).T
     except (ValueError, IndexError) as error:
         raise InputError(f"{folder / 'history.csv'} is damaged: {error}") from error
@@ -50,7 +52,7 @@ def resumable(folder: Path) -> bool:
     """Whether there is a checkpoint to go on from; without one a run that was killed starts again. InputError if it is finished."""
     if (folder / CHECKPOINT).exists():
         return True
-    if (folder / "model.json").exists():
+    if (folder / "result.json").exists():  # written last
         raise InputError(f"{folder} holds no unfinished run: it is finished")
     return False
 
