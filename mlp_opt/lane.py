@@ -148,7 +148,7 @@ def _batches(spec: LaneSpec, n: int, key: Array) -> tuple[Int[Array, "steps batc
     """An epoch's batches: rows of the data, each exactly once, and which are real (None if all are)."""
     batch = spec.batch_size
     steps = -(-n // batch)
-    order = jnp.argsort(jax.random.bits(key, (n,)))  # a shuffle by one sort; jax.random.permutation takes two or three
+    order = jnp.argsort(jax.random.bits(key, (n,), jnp.uint32))  # a shuffle by one sort; jax.random.permutation takes two or three
     rows = jnp.pad(order, (0, steps * batch - n)).reshape(steps, batch)
     padded = steps * batch > n  # the last batch is filled up with samples of weight 0
     return rows, (jnp.arange(steps * batch) < n).reshape(steps, batch) if padded else None
@@ -171,7 +171,7 @@ def _epoch(
     bad = ~jnp.isfinite(values)
     blew_up = alive & jnp.any(bad)
     done = jnp.where(blew_up, jnp.argmax(bad).astype(jnp.int32) + 1, steps)
-    sound = jnp.stack([jnp.all(jnp.isfinite(p)) for p in jax.tree.leaves(params)])  # no objective has seen the last update
+    sound = jnp.isfinite(jnp.concatenate([p.ravel() for p in jax.tree.leaves(params)]))  # no objective has seen the last update
     blew_up = blew_up | (alive & ~jnp.all(sound))
     count = state.step + jnp.where(alive, done, 0)
     if data.X_val is None or data.y_val is None:

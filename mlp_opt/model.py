@@ -187,6 +187,8 @@ def loss(
 
 def penalty(params: Params, l2: Any, dtype: Any) -> Float[Array, ""]:
     """l2/2 times the sum of the squares of all weights W, in `dtype`."""
+    if isinstance(l2, (int, float)) and l2 == 0:
+        return jnp.zeros((), dtype)  # XLA may not drop 0 times a sum
     return 0.5 * jnp.asarray(l2, dtype) * sum(jnp.sum(jnp.square(W.astype(dtype))) for W, _ in params)
 
 

@@ -21,7 +21,7 @@ def by_hand(epochs, batch, rate=0.1, seed=0, weight=None):
     params = mo.init(MODEL, jax.random.fold_in(jax.random.key(seed), 0))
     losses = []
     for epoch in range(epochs):
-        order = jnp.argsort(jax.random.bits(jax.random.fold_in(jax.random.fold_in(jax.random.key(seed), 1), epoch), (37,)))
+        order = jnp.argsort(jax.random.bits(jax.random.fold_in(jax.random.fold_in(jax.random.key(seed), 1), epoch), (37,), jnp.uint32))
         assert sorted(order.tolist()) == list(range(37))
         total, size = 0.0, 0.0
         for start in range(0, 37, batch):
