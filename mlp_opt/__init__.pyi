@@ -30,8 +30,12 @@ from .optimizers import radam as radam
 from .optimizers import rmsprop as rmsprop
 from .optimizers import sgd as sgd
 from .schedules import SCHEDULES as SCHEDULES
+from .store.model_files import Ensemble as Ensemble
 from .store.model_files import TrainedModel as TrainedModel
 from .store.model_files import load as load
+from .sweeps.run import Sweep as Sweep
+from .sweeps.run import sweep as sweep
+from .sweeps.table import load_sweep as load_sweep
 from .train import Run as Run
 from .train import evaluate as evaluate
 from .train import fit as fit

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import io
 import os
 import re
 import sys
+import tomllib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
 import tyro
 
-from .config import Options, TrainConfig, load_toml
+from .config import DEFAULT_SPACE, Options, SweepConfig, TrainConfig, load_sweep_toml, load_toml
 from .errors import InputError, check_name
 
 USAGE = """usage: mlp-opt COMMAND [OPTIONS]
@@ -22,6 +24,8 @@ USAGE = """usage: mlp-opt COMMAND [OPTIONS]
 Train and understand multilayer perceptrons and their optimizers.
 
   mlp-opt train DATASET    train one network, save it with its history and curves
+  mlp-opt sweep DATASET    train hundreds of networks at once, keep the best
+  mlp-opt sweep show DIR   the best trials of a sweep
   mlp-opt check            prove gradients and optimizers on this machine
   mlp-opt datasets         list the data sets that need no download
 
@@ -40,8 +44,51 @@ class Train:
     """New folder for the run; default: runs/DATASET-1, -2, ..."""
     resume: Path | None = None
     """Folder of an interrupted run to continue, with its own configuration."""
+    from_: Annotated[Path | None, tyro.conf.arg(name="from")] = None
+    """Folder of a sweep: train one of its trials again, exactly."""
+    trial: int = 0
+    """With --from: the trial's number."""
+    fold: int = 0
+    """With --from: the fold, of a cross-validated sweep."""
+    repeat: int = 0
+    """With --from: which of the trial's seeds, from 0."""
     json: bool = False
     """Print the result as one JSON object."""
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """Train every trial of a space of configurations, hundreds at once; save a table, a report and the best model.
+
+    What varies is told by [space] in the TOML file or by --space; every other option holds for all trials.
+    """
+
+    sweep: Annotated[SweepConfig, tyro.conf.arg(name="")]
+    run: Annotated[TrainConfig, tyro.conf.arg(name="")]
+    space: Annotated[list[str], tyro.conf.UseAppendAction] = field(default_factory=list)
+    """One field that varies, as TOML: 'learning_rate = {log_uniform = [1e-4, 1.0]}', 'optimizer = ["sgd", "adam"]',
+    'hidden = [[32], [64, 64]]', 'dropout = {uniform = [0, 0.5]}'; repeat the option for more. Without any space:
+    optimizers, learning rates and widths that are worth a try."""
+    config: Path | None = None
+    """TOML file with any of the options below (with _ for -), [sweep], [space] and [[when]]; flags given here win."""
+    out: Path | None = None
+    """New folder for the sweep; default: runs/DATASET-sweep-1, -2, ..."""
+    resume: Path | None = None
+    """Folder of an interrupted sweep to continue, with its own configuration."""
+    json: bool = False
+    """Print the result as one JSON object."""
+
+
+@dataclass(frozen=True)
+class Show:
+    """Print the best trials of a sweep, finished or under way."""
+
+    folder: tyro.conf.Positional[Path]
+    """The sweep's folder."""
+    top: int = 10
+    """How many trials."""
+    json: bool = False
+    """Print the whole table as JSON, a row a network."""
 
 
 @dataclass(frozen=True)
@@ -98,10 +145,44 @@ def _train(args: list[str]) -> int:
     options: Train = _parse(Train, "train", args, Train(run=default))
     if options.resume is not None and (options.run != TrainConfig() or options.out or options.config):
         raise InputError(f"--resume {options.resume} takes its configuration from the folder; give no other options")
+    if options.from_ is not None and (options.run != TrainConfig() or options.config or options.resume):
+        raise InputError(
+            f"--from {options.from_} takes its configuration from the sweep; give no other options than --trial, --fold, --repeat, --out"
+        )
     _before_jax()
     from .commands import train
 
+    if options.from_ is not None:
+        return train.again(options.from_, (options.trial, options.fold, options.repeat), options.out, options.json)
     return train.main(options.run, options.out, options.resume, options.json)
+
+
+def _sweep(args: list[str]) -> int:
+    if args[:1] == ["show"]:
+        shown: Show = _parse(Show, "sweep show", args[1:])
+        from .commands import sweep
+
+        return sweep.show(shown.folder, shown.top, shown.json)
+    path = _value_of(args, "--config")
+    config, settings, space, when = load_sweep_toml(path) if path else ({}, {}, {}, [])
+    default = Sweep(sweep=SweepConfig(**settings), run=TrainConfig(**config))
+    options: Sweep = _parse(Sweep, "sweep", args, default)
+    if options.resume is not None and options != dataclasses.replace(default, resume=options.resume, json=options.json):
+        raise InputError(f"--resume {options.resume} takes its configuration from the folder; give no other options")
+    for line in options.space:
+        try:
+            space = space | tomllib.loads(line)
+        except tomllib.TOMLDecodeError as error:
+            raise InputError(
+                f"--space {line!r} is not TOML: {error}; write --space 'learning_rate = {{log_uniform = [1e-4, 1.0]}}'"
+            ) from error
+    _before_jax()
+    from .commands import sweep
+
+    if options.resume is not None:
+        return sweep.resume(options.resume, options.json)
+    where = str(path) if path and not options.space else "--space" if options.space else "space"
+    return sweep.main(options.run, options.sweep, space or DEFAULT_SPACE, when, options.out, where, options.json)
 
 
 def _check(args: list[str]) -> int:
@@ -119,7 +200,7 @@ def _datasets(args: list[str]) -> int:
     return datasets.main(options.json)
 
 
-COMMANDS: dict[str, Callable[[list[str]], int]] = {"train": _train, "check": _check, "datasets": _datasets}
+COMMANDS: dict[str, Callable[[list[str]], int]] = {"train": _train, "sweep": _sweep, "check": _check, "datasets": _datasets}
 
 
 def _before_jax() -> None:

@@ -1,4 +1,4 @@
-"""The typed configuration of a training run, from TOML and flags. Imports neither jax nor scikit-learn."""
+"""The typed configuration of a training run and of a sweep, from TOML and flags. Imports neither jax nor scikit-learn."""
 
 from __future__ import annotations
 
@@ -58,34 +58,98 @@ class TrainConfig:
     scaling: str = "standard"
     """standard (each column), range (all columns together, for pixels) or none; fitted on the training part."""
     test_size: float = 0.2
-    """Share of the rows set aside for the final test."""
+    """Share of the rows set aside for the final test; 0: none."""
     validation: float = 0.1
     """Share of the other rows set aside to choose the best epoch; 0: none, and the last epoch is kept."""
     split_seed: int = 0
     """random_state of the split."""
     seed: int = 0
     """Seed of weights, order and dropout."""
+    data_seed: int | None = None
+    """Seed of the order alone; None: the same as seed."""
     dtype: str = "float32"
     """Of the parameters: float32, float64, bfloat16, float16."""
 
 
+@dataclass(frozen=True)
+class SweepConfig:
+    """What a sweep does with its space of configurations."""
+
+    method: str = "random"
+    """random, sobol (quasi-random: fewer holes) or grid (every combination)."""
+    trials: int = 256
+    """Configurations to draw; a grid has as many as it has."""
+    sweep_seed: int = 0
+    """Seed of the draw."""
+    repeats: int = 1
+    """Train every trial with so many seeds: seed, seed + 1, ..."""
+    folds: int = 1
+    """Cross-validate with so many folds of the rows that are not test rows; 1: the validation part."""
+    halving: bool = False
+    """Successive halving: all trials train a little, the best third of them three times as long, and so on."""
+    brackets: int = 1
+    """With --halving: Hyperband's brackets, of which the first drops most, the last but one the fewest; 1: one of them."""
+    eta: int = 3
+    """With --halving: keep one trial in so many."""
+    min_epochs: int = 0
+    """With --halving: epochs before trials are dropped for the first time; 0: epochs / eta^2."""
+    top: int = 8
+    """Networks whose mean is the ensemble."""
+    tile: int = 0
+    """Networks trained in one compiled call; 0: chosen by size, and measured where it matters."""
+    workers: int = 0
+    """Tiles trained at the same time; 0: one a core, or one a device."""
+
+
+OPTION_TABLES = ("optimizer_options", "schedule_options")
+_HELD = ("dataset", "epochs", "monitor", "scaling", "test_size", "validation", "split_seed", "dtype", *OPTION_TABLES)
+SWEPT: dict[str, Any] = {
+    name: hint for name, hint in get_type_hints(TrainConfig).items() if name not in _HELD
+}  # fields that a sweep may vary
+
+DEFAULT_SPACE: dict[str, Any] = {  # of `mlp-opt sweep DATASET` without a word
+    "optimizer": ["momentum", "rmsprop", "adam"],
+    "learning_rate": {"log_uniform": [1e-4, 1.0]},
+    "hidden": [[32], [64], [64, 64]],
+}
+
+
 def load_toml(path: str | Path) -> dict[str, Any]:
     """The values in a TOML file, checked against TrainConfig. InputError names file, key and value."""
-    path = Path(path)
+    return _checked(Path(path), _read(Path(path)), TrainConfig)
+
+
+def load_sweep_toml(path: str | Path) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any], list[Any]]:
+    """(values of TrainConfig, values of SweepConfig, space, when) of a sweep's file: its tables [sweep], [space], [[when]]."""
+    values = _read(Path(path))
+    sweep, space, when = values.pop("sweep", {}), values.pop("space", {}), values.pop("when", [])
+    for name, table, kind in (("sweep", sweep, dict), ("space", space, dict), ("when", when, list)):
+        if not isinstance(table, kind):
+            raise InputError(f"{path}: {name} must be a table{'' if kind is dict else ' in double brackets, [[when]]'}, got {table!r}")
+    return _checked(Path(path), values, TrainConfig), _checked(Path(path), sweep, SweepConfig, "[sweep] "), space, when
+
+
+def _read(path: Path) -> dict[str, Any]:
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise InputError(f"cannot read the configuration {path}: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"{path} is not TOML: {error}") from error
-    hints = get_type_hints(TrainConfig)
+
+
+def _checked(path: Path, values: dict[str, Any], kind: type, table: str = "") -> dict[str, Any]:
+    hints = get_type_hints(kind)
     for key, value in values.items():
         check_name(f"key in {path}", key, hints)
-        values[key] = _typed(f"{path}: {key}", value, hints[key])
+        values[key] = typed(f"{path}: {table}{key}", value, hints[key])
     return values
 
 
-def _typed(where: str, value: Any, hint: Any) -> Any:
+def typed(where: str, value: Any, hint: Any) -> Any:
+    """`value` as the field's type, or InputError."""
+    if hint == int | None:
+        hint = int
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if hint in (bool, int, float, str) and type(value) is hint:
@@ -95,7 +159,7 @@ def _typed(where: str, value: Any, hint: Any) -> Any:
     if hint in (tuple[int, ...], tuple[str, ...]):
         kind = int if hint == tuple[int, ...] else str
         values = [value] if isinstance(value, kind) else value
-        if isinstance(values, list) and all(type(v) is kind for v in values):
+        if isinstance(values, (list, tuple)) and all(type(v) is kind for v in values):
             return tuple(values)
     names: dict[Any, str] = {
         tuple[int, ...]: "a list of whole numbers",
@@ -110,4 +174,15 @@ def dump_toml(config: TrainConfig) -> str:
     """The configuration as TOML that load_toml reads back."""
     import tomli_w
 
-    return tomli_w.dumps(dataclasses.asdict(config))
+    return tomli_w.dumps(_plain(config))
+
+
+def dump_sweep_toml(config: TrainConfig, sweep: SweepConfig, space: dict[str, Any], when: list[Any]) -> str:
+    """The sweep as TOML that load_sweep_toml reads back."""
+    import tomli_w
+
+    return tomli_w.dumps(_plain(config) | {"sweep": dataclasses.asdict(sweep), "space": space} | ({"when": when} if when else {}))
+
+
+def _plain(config: TrainConfig) -> dict[str, Any]:
+    return {name: value for name, value in dataclasses.asdict(config).items() if value is not None}

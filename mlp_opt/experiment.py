@@ -34,35 +34,44 @@ class Experiment:
     data: sources.Dataset
     train: Part
     validation: Part | None
-    test: Part
+    test: Part | None
     scaler: Scaler
     model: MLP
     optimizer: Optimizer
 
 
-def prepare(config: TrainConfig) -> Experiment:
-    """Load, split and scale the data and build the model and the optimizer. InputError for anything that does not fit."""
-    _check_numbers(config)
-    if not config.dataset:
+def prepare(config: TrainConfig, data: sources.Dataset | None = None) -> Experiment:
+    """Load, split and scale the data (`data`, if given, in place of a named set) and build the model and the optimizer.
+
+    InputError for anything that does not fit.
+    """
+    name = config.dataset
+    if data is None and not name:
         raise InputError(f"name a dataset; accepted: {', '.join(sources.SOURCES)}")
-    check_name("optimizer", config.optimizer, OPTIMIZERS)  # names first: they cost nothing
-    check_name("schedule", config.schedule, schedules.SCHEDULES)
-    check_name("dataset", config.dataset, sources.SOURCES)
-    source = sources.SOURCES[config.dataset]
-    n_out = source.classes if source.task == "multiclass" else 1
-    activation = config.activation[0] if len(config.activation) == 1 else config.activation
-    sizes = (source.columns, *config.hidden, n_out)
-    model = MLP(sizes, activation, LOSS_OF_TASK[source.task], config.residual, config.init)
-    if "step" in model.activations:
-        raise InputError("activation 'step' cannot be trained: its gradient is 0 everywhere; try 'sigmoid' or 'relu'")
-    data = sources.load(config.dataset)
+    known: Any = data or sources.SOURCES[check_name("dataset", name, sources.SOURCES)]
+    check(config, known.task)  # what costs nothing first
+    model = build_model(config, known.shape, known.task)
+    data = data or sources.load(name)
     parts = split.split(data, config.test_size, config.validation, config.split_seed)
     scaler = split.fit_scaler(parts[0], config.scaling)
-    n = len(parts[0].y)
-    if config.batch_size > n:
-        raise InputError(f"batch_size {config.batch_size} is larger than the {n} training rows; 0 takes all of them")
-    steps = config.epochs * -(-n // (config.batch_size or n))
-    return Experiment(config, data, *parts, scaler, model, build_optimizer(config, steps))
+    return Experiment(config, data, *parts, scaler, model, build_optimizer(config, total_steps(config, len(parts[0].y))))
+
+
+def build_model(config: TrainConfig, shape: tuple[int, int], task: str) -> MLP:
+    """The configured network for (columns, classes) of the data; one output unless there are several classes."""
+    activation = config.activation[0] if len(config.activation) == 1 else config.activation
+    sizes = (shape[0], *config.hidden, shape[1] if task == "multiclass" else 1)
+    model = MLP(sizes, activation, LOSS_OF_TASK[task], config.residual, config.init)
+    if "step" in model.activations:
+        raise InputError("activation 'step' cannot be trained: its gradient is 0 everywhere; try 'sigmoid' or 'relu'")
+    return model
+
+
+def total_steps(config: TrainConfig, rows: int) -> int:
+    """Updates of the whole run on so many training rows."""
+    if config.batch_size > rows:
+        raise InputError(f"batch_size {config.batch_size} is larger than the {rows} training rows; 0 takes all of them")
+    return config.epochs * -(-rows // (config.batch_size or rows))
 
 
 def run(
@@ -90,7 +99,7 @@ def run(
 
 def lane_options(config: TrainConfig) -> dict[str, Any]:
     """The arguments of `fit` that are plain values of the configuration."""
-    names = ("seed", "l2", "dropout", "label_smoothing", "init_scale", "monitor", "dtype")
+    names = ("seed", "data_seed", "l2", "dropout", "label_smoothing", "init_scale", "monitor", "dtype")
     options = {name: getattr(config, name) for name in names}
     return options | {"batch_size": config.batch_size or None, "patience": config.patience or None}
 
@@ -114,7 +123,7 @@ def finish(experiment: Experiment, run: train.Run) -> TrainedModel:
         "best_epoch": run.best_epoch,
         "diverged_at": run.diverged_at,
         "config": dataclasses.asdict(config),
-        "rows": {"train": len(experiment.train.y), "test": len(experiment.test.y)},
+        "rows": {"train": len(experiment.train.y), "test": 0 if experiment.test is None else len(experiment.test.y)},
         "versions": {"python": platform.python_version(), "jax": jax.__version__, "mlp_opt": _version()},
     }
     return TrainedModel(experiment.model, params, experiment.scaler, data.task, data.classes, data.features, about)
@@ -167,29 +176,33 @@ _RANGES: dict[str, tuple[float, float, str]] = {
 }
 
 
-def _check_numbers(config: TrainConfig) -> None:
-    def check(name: str, good: bool, accepted: str) -> None:
+def check(config: TrainConfig, task: str) -> None:
+    """InputError for a name or number of the configuration that no run could have."""
+    check_name("optimizer", config.optimizer, OPTIMIZERS)
+    check_name("schedule", config.schedule, schedules.SCHEDULES)
+
+    def require(name: str, good: bool, accepted: str) -> None:
         if not good:
             raise InputError(f"{name} must be {accepted}, got {getattr(config, name)!r}")
 
-    check("hidden", all(n >= 1 for n in config.hidden), "whole numbers >= 1")
-    check("learning_rate", config.learning_rate > 0 and math.isfinite(config.learning_rate), "a number > 0")
-    check("batch_size", config.batch_size >= 0, "a whole number >= 0 (0: all rows)")
-    check("epochs", 1 <= config.epochs < 2**31, "a whole number >= 1")
-    check("test_size", 0 < config.test_size < 1, "a number between 0 and 1")
-    check("validation", 0 <= config.validation < 1, "a number from 0 up to but not 1")
-    check("patience", 0 <= config.patience < 2**31, "a whole number from 0 (never) to 2^31 - 1")
-    check("split_seed", 0 <= config.split_seed < 2**32, "a whole number from 0 to 2^32 - 1")
-    check("seed", 0 <= config.seed < 2**32, "a whole number from 0 to 2^32 - 1")
-    check("l2", config.l2 >= 0 and math.isfinite(config.l2), "a number >= 0")
-    check("dropout", 0 <= config.dropout < 1, "a number from 0 up to but not 1")
-    check("label_smoothing", 0 <= config.label_smoothing <= 1, "a number from 0 to 1")
-    check("init_scale", config.init_scale > 0 and math.isfinite(config.init_scale), "a number > 0")
+    require("hidden", all(n >= 1 for n in config.hidden), "whole numbers >= 1")
+    require("learning_rate", config.learning_rate > 0 and math.isfinite(config.learning_rate), "a number > 0")
+    require("batch_size", config.batch_size >= 0, "a whole number >= 0 (0: all rows)")
+    require("epochs", 1 <= config.epochs < 2**31, "a whole number >= 1")
+    require("test_size", 0 <= config.test_size < 1, "a number from 0 (no test) up to but not 1")
+    require("validation", 0 <= config.validation < 1, "a number from 0 up to but not 1")
+    require("patience", 0 <= config.patience < 2**31, "a whole number from 0 (never) to 2^31 - 1")
+    require("split_seed", 0 <= config.split_seed < 2**32, "a whole number from 0 to 2^32 - 1")
+    require("seed", 0 <= config.seed < 2**32, "a whole number from 0 to 2^32 - 1")
+    require("data_seed", config.data_seed is None or 0 <= config.data_seed < 2**32, "a whole number from 0 to 2^32 - 1")
+    require("l2", config.l2 >= 0 and math.isfinite(config.l2), "a number >= 0")
+    require("dropout", 0 <= config.dropout < 1, "a number from 0 up to but not 1")
+    require("label_smoothing", 0 <= config.label_smoothing <= 1, "a number from 0 to 1")
+    require("init_scale", config.init_scale > 0 and math.isfinite(config.init_scale), "a number > 0")
     check_name("dtype", config.dtype, train.DTYPES)
     check_name("monitor", config.monitor, ("loss", "score"))
     check_name("scaling", config.scaling, split.SCALINGS)
-    task = sources.SOURCES[config.dataset].task if config.dataset in sources.SOURCES else ""
-    check("label_smoothing", config.label_smoothing == 0 or task != "regression", "0 for a regression")
+    require("label_smoothing", config.label_smoothing == 0 or task != "regression", "0 for a regression")
 
 
 def _version() -> str:

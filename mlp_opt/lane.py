@@ -83,9 +83,17 @@ class LaneState(NamedTuple):
 
 
 def init(spec: LaneSpec, hparams: HParams) -> LaneState:
-    """The state before the first epoch. Weights come from `hparams.seed`."""
-    scale = 1.0 if hparams.init_scale is None else hparams.init_scale
-    params = init_params(spec.model, _key(hparams.seed, _INIT), scale, jnp.dtype(spec.dtype))
+    """The state before the first epoch: `begin` with the weights that `draw` gives."""
+    return begin(hparams, draw(spec.model, spec.dtype, hparams.seed, hparams.init_scale))
+
+
+def draw(model: MLP, dtype: str, seed: Any, init_scale: Any = None) -> Params:
+    """The initial weights. Apart from `begin`: lanes of all optimizers share this program."""
+    return init_params(model, _key(seed, _INIT), 1.0 if init_scale is None else init_scale, jnp.dtype(dtype))
+
+
+def begin(hparams: HParams, params: Params) -> LaneState:
+    """The state before the first epoch, from these weights."""
     zero = jnp.zeros((), jnp.int32)
     worst = jnp.asarray(jnp.inf, widen(params[0].W.dtype))
     return LaneState(params, hparams.optimizer.init(params), params, worst, zero, zero, zero, zero)

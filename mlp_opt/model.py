@@ -123,8 +123,10 @@ def init(model: MLP, key: Array, scale: Any = 1.0, dtype: Any = jnp.float32) -> 
     wide = widen(dtype)
     draw = INITIALIZERS[model.init]
 
+    keys = jax.vmap(lambda l: jax.random.fold_in(key, l))(jnp.arange(1, model.n_layers + 1))  # at once: less to compile
+
     def layer(l: int, n_out: int, n_in: int) -> Layer:
-        W = jnp.asarray(scale, wide) * draw(jax.random.fold_in(key, l), n_out, n_in, wide)
+        W = jnp.asarray(scale, wide) * draw(keys[l - 1], n_out, n_in, wide)
         return Layer(W.astype(dtype), jnp.zeros((n_out,), dtype))
 
     return tuple(layer(l, model.sizes[l], model.sizes[l - 1]) for l in range(1, model.n_layers + 1))

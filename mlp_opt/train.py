@@ -40,7 +40,7 @@ class Run:
     epoch's batches as they were trained on (the objective, penalty included); val_* after the epoch.
     best_epoch: from 1; 0 if no epoch was finite. stopped: "finished", "patience", "diverged" or "interrupted".
     diverged_at: the step, from 1, whose objective was not finite; None if none.
-    state: the lane's state; `fit(..., state=run.state, history=run.history)` goes on from it.
+    state: the lane's state; `fit(..., state=run.state, history=run.history)` goes on from it. None for a lane of a sweep.
     """
 
     model: MLP
@@ -50,7 +50,7 @@ class Run:
     best_epoch: int
     stopped: str
     diverged_at: int | None
-    state: LaneState
+    state: LaneState | None
 
 
 def fit(
@@ -143,15 +143,20 @@ def prepare(
     dtype: str,
 ) -> tuple[LaneSpec, HParams, Data]:
     """Check what `fit` was given and turn it into a lane: (spec, hparams, data)."""
-    check_name("dtype", dtype, DTYPES)
-    if dtype == "float64" and not jax.config.read("jax_enable_x64"):
-        raise InputError('dtype float64 needs jax.config.update("jax_enable_x64", True) before JAX is used')
-    check_name("monitor", monitor, ("loss", "score"))
+    data = prepare_data(model, X, y, validation, sample_weight, dtype)
+    spec, hparams = prepare_lane(
+        model, optimizer, data.X.shape[0],
+        batch_size=batch_size, seed=seed, data_seed=data_seed, l2=l2, dropout=dropout, label_smoothing=label_smoothing,
+        init_scale=init_scale, patience=patience, monitor=monitor, dtype=dtype,
+    )  # fmt: skip
+    return spec, hparams, data
+
+
+def prepare_data(model: MLP, X: Any, y: Any, validation: Any, sample_weight: Any, dtype: str) -> Data:
+    """Training and validation samples as arrays that fit the model; InputError names what does not."""
+    _check_dtype(dtype)
     X, y = check_data(model, X, y, dtype)
     n = X.shape[0]
-    batch = n if batch_size is None else batch_size
-    if isinstance(batch, bool) or not isinstance(batch, (int, np.integer)) or not 1 <= batch <= n:
-        raise InputError(f"batch_size must be a whole number from 1 to the {n} training samples, got {batch_size!r}")
     if sample_weight is not None:
         sample_weight = np.asarray(sample_weight)
         good = sample_weight.shape == (n,) and sample_weight.dtype.kind in "biuf"
@@ -163,6 +168,32 @@ def prepare(
         if not isinstance(validation, (tuple, list)) or len(validation) != 2:
             raise InputError("validation must be a pair (X, y)")
         X_val, y_val = check_data(model, validation[0], validation[1], dtype, "validation ")
+    return Data(X, y, sample_weight, X_val, y_val)
+
+
+def prepare_lane(
+    model: MLP,
+    optimizer: Any,
+    n: int,
+    *,
+    batch_size: Any,
+    seed: Any,
+    data_seed: Any,
+    l2: Any,
+    dropout: Any,
+    label_smoothing: Any,
+    init_scale: Any,
+    patience: Any,
+    monitor: str,
+    dtype: str,
+    traced: frozenset[str] = frozenset(),
+) -> tuple[LaneSpec, HParams]:
+    """A lane for n training samples, checked. Neutral numbers (l2 0, say) leave the program, unless named in `traced`."""
+    _check_dtype(dtype)
+    check_name("monitor", monitor, ("loss", "score"))
+    batch = n if batch_size is None else batch_size
+    if isinstance(batch, bool) or not isinstance(batch, (int, np.integer)) or not 1 <= batch <= n:
+        raise InputError(f"batch_size must be a whole number from 1 to the {n} training samples, got {batch_size!r}")
     data_seed = seed if data_seed is None else data_seed
     numbers = {"init_scale": init_scale, "l2": l2, "dropout": dropout, "label_smoothing": label_smoothing}
     _check_numbers(seed=seed, data_seed=data_seed, patience=patience, **numbers)
@@ -173,9 +204,18 @@ def prepare(
         seed=np.uint32(seed),
         data_seed=np.uint32(data_seed),
         patience=None if patience is None else int(patience),
-        **{name: _unless(value, 1.0 if name == "init_scale" else 0.0) for name, value in numbers.items()},
+        **{
+            name: float(value) if name in traced else _unless(value, 1.0 if name == "init_scale" else 0.0)
+            for name, value in numbers.items()
+        },
     )
-    return LaneSpec(model, int(batch), dtype, monitor), hparams, Data(X, y, sample_weight, X_val, y_val)
+    return LaneSpec(model, int(batch), dtype, monitor), hparams
+
+
+def _check_dtype(dtype: str) -> None:
+    check_name("dtype", dtype, DTYPES)
+    if dtype == "float64" and not jax.config.read("jax_enable_x64"):
+        raise InputError('dtype float64 needs jax.config.update("jax_enable_x64", True) before JAX is used')
 
 
 def check_data(model: MLP, X: Any, y: Any, dtype: str, which: str = "") -> tuple[Any, Any]:

@@ -26,6 +26,7 @@ ORDER = [
     ["data"],
     ["store"],
     ["experiment"],
+    ["sweeps"],
     ["diagnose", "figures"],
     ["__init__"],
     ["commands"],

@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import json
 import math
-import signal
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import jax
 from rich.console import Console
 
-from ..config import TrainConfig, dump_toml, load_toml
+from ..config import TrainConfig, dump_toml, load_sweep_toml, load_toml
 from ..figures.curves import curves, png
 from ..lane import LaneState
 from ..store import files, model_files, run_folder
 from . import progress
+from .signals import asked_to_stop
 
 CHECKPOINT_EVERY_S = 30.0
 
@@ -39,7 +37,7 @@ def main(config: TrainConfig, out: Path | None, resume: Path | None, as_json: bo
         scaled, part = experiment.scaler, experiment.train
         spec, hparams, _ = prepare(
             experiment.model, experiment.optimizer, scaled.X(part.X), scaled.y(part.y),
-            data_seed=None, validation=None, sample_weight=None, **ex.lane_options(config),
+            validation=None, sample_weight=None, **ex.lane_options(config),
         )  # fmt: skip
         folder = resume
         if run_folder.resumable(folder):
@@ -49,7 +47,8 @@ def main(config: TrainConfig, out: Path | None, resume: Path | None, as_json: bo
         files.write(folder / "config.toml", dump_toml(config))
 
     started = time.perf_counter()
-    with _signals() as asked, progress.epochs(config.epochs) as show:
+    asked: list[bool] = []
+    with asked_to_stop(lambda: asked.append(True)), progress.epochs(config.epochs) as show:
         saved = time.monotonic()
 
         def on_epochs(history: dict[str, Any], state: LaneState) -> bool:
@@ -62,12 +61,26 @@ def main(config: TrainConfig, out: Path | None, resume: Path | None, as_json: bo
 
         run = ex.run(experiment, on_epochs, state, history)
     seconds = time.perf_counter() - started
-    if run.stopped == "interrupted":
+    if run.stopped == "interrupted" and run.state is not None:
         run_folder.save_checkpoint(folder, run.state, run.history)
         done = len(run.history["epoch"])
         print(f"stopped after epoch {done}; continue with: mlp-opt train --resume {folder}", file=sys.stderr)
         return 130
     return _finish(experiment, run, folder, seconds, as_json)
+
+
+def again(sweep: Path, lane: tuple[int, int, int], out: Path | None, as_json: bool) -> int:
+    """Train a lane (trial, fold, repeat) of a sweep once more, to the same bits, and save it as `main` does."""
+    from ..sweeps import replay
+
+    if load_sweep_toml(sweep / "config.toml")[0].get("dtype") == "float64":
+        jax.config.update("jax_enable_x64", True)
+    experiment, go = replay.prepare(sweep, lane)
+    folder = files.new_folder(out or files.next_folder(Path("runs"), f"{experiment.config.dataset or 'data'}-trial-{lane[0]}"))
+    files.write(folder / "config.toml", dump_toml(experiment.config))
+    started = time.perf_counter()
+    run = go()
+    return _finish(experiment, run, folder, time.perf_counter() - started, as_json)
 
 
 def _finish(experiment: Any, run: Any, folder: Path, seconds: float, as_json: bool) -> int:
@@ -105,21 +118,3 @@ def _print(experiment: Any, trained: Any, folder: Path, seconds: float) -> None:
             console.print(f"{name:>10}  {scores}  ({len(part.y):,} rows)", highlight=False, soft_wrap=True)
     kept = f"best of {about['epochs']} epochs: {about['best_epoch']}" if experiment.validation is not None else f"{about['epochs']} epochs"
     console.print(f"{'':>10}  {kept}; {seconds:.1f} s; model, history and curves.png in {folder}", highlight=False, soft_wrap=True)
-
-
-@contextmanager
-def _signals() -> Iterator[list[int]]:
-    """A list that fills when Ctrl-C or SIGTERM asks to stop; a second Ctrl-C stops at once."""
-    asked: list[int] = []
-
-    def note(number: int, frame: Any) -> None:
-        if asked and number == signal.SIGINT:
-            raise KeyboardInterrupt
-        asked.append(number)
-
-    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield asked
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -25,6 +25,11 @@ class Dataset:
     classes: tuple[str, ...]
     features: tuple[str, ...]
 
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(columns, classes)."""
+        return self.X.shape[1], len(self.classes)
+
 
 @dataclass(frozen=True)
 class Source:
@@ -37,6 +42,11 @@ class Source:
     package: str
     about: str
     load: Callable[[], tuple[np.ndarray, np.ndarray, tuple[str, ...], tuple[str, ...]]]
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(columns, classes)."""
+        return self.columns, self.classes
 
 
 def _sklearn(name: str) -> Callable[[], tuple[np.ndarray, np.ndarray, tuple[str, ...], tuple[str, ...]]]:

@@ -41,8 +41,8 @@ class Scaler:
         return y_hat * self.y_scale + self.y_shift
 
 
-def split(data: Dataset, test_size: float, validation: float, seed: int) -> tuple[Part, Part | None, Part]:
-    """(train, validation or None, test) by scikit-learn's train_test_split, stratified where there are classes.
+def split(data: Dataset, test_size: float, validation: float, seed: int) -> tuple[Part, Part | None, Part | None]:
+    """(train, validation or None, test or None) by scikit-learn's train_test_split, stratified where there are classes.
 
     test_size is the share of all rows, validation the share of the rows that are left.
     """
@@ -56,10 +56,29 @@ def split(data: Dataset, test_size: float, validation: float, seed: int) -> tupl
             raise InputError(f"cannot set aside {share} of {len(y)} rows of {data.name}: {error}") from error
         return Part(X1, y1), Part(X2, y2)
 
-    train, test = cut(data.X, data.y, test_size)
+    train, test = (Part(data.X, data.y), None) if test_size == 0 else cut(data.X, data.y, test_size)
     if validation == 0:
         return train, None, test
     return *cut(*train, validation), test
+
+
+def folds(rows: Part, k: int, seed: int, name: str) -> list[tuple[Part, Part]]:
+    """k (training, validation) pairs by scikit-learn's (Stratified)KFold, shuffled.
+
+    All pairs are of one size, so that they are one compiled program: where k does not divide the rows, the last
+    rows of the larger parts are left out (at most a few of either).
+    """
+    from sklearn.model_selection import KFold, StratifiedKFold
+
+    labels = np.issubdtype(rows.y.dtype, np.integer)
+    if k > len(rows.y) or (labels and k > np.bincount(rows.y)[np.unique(rows.y)].min()):
+        most = np.bincount(rows.y)[np.unique(rows.y)].min() if labels else len(rows.y)
+        raise InputError(f"folds must be at most {most}, the rows of {name}{' in its rarest class' if labels else ''}, got {k}")
+    pairs = list((StratifiedKFold if labels else KFold)(k, shuffle=True, random_state=seed).split(rows.X, rows.y))
+    n, m = min(len(train) for train, _ in pairs), min(len(val) for _, val in pairs)
+    order = np.random.default_rng(seed)
+    pairs = [(np.sort(order.permutation(train)[:n]), np.sort(order.permutation(val)[:m])) for train, val in pairs]
+    return [(Part(rows.X[a], rows.y[a]), Part(rows.X[b], rows.y[b])) for a, b in pairs]
 
 
 def fit_scaler(train: Part, scaling: str) -> Scaler:

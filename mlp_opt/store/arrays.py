@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +14,28 @@ import safetensors.numpy
 from ..errors import InputError
 from . import files
 
-_DTYPES = {"F64": np.float64, "F32": np.float32, "F16": np.float16, "BF16": ml_dtypes.bfloat16, "I32": np.int32, "I64": np.int64}
+_DTYPES = {
+    "F64": np.float64,
+    "F32": np.float32,
+    "F16": np.float16,
+    "BF16": ml_dtypes.bfloat16,
+    "I32": np.int32,
+    "I64": np.int64,
+    "U32": np.uint32,
+    "BOOL": np.bool_,
+}
 
 
-def dump(arrays: dict[str, Any]) -> bytes:
-    """The arrays (NumPy or JAX) in the safetensors format."""
-    return safetensors.numpy.save({name: np.ascontiguousarray(array).reshape(np.shape(array)) for name, array in arrays.items()})
+def dump(arrays: dict[str, Any], about: dict[str, str] | None = None) -> bytes:
+    """The arrays (NumPy or JAX) in the safetensors format, with `about` in its header."""
+    return safetensors.numpy.save({name: np.ascontiguousarray(array).reshape(np.shape(array)) for name, array in arrays.items()}, about)
+
+
+def metadata(path: Path) -> dict[str, str]:
+    """What `dump` was given as `about`."""
+    with open(path, "rb") as file:
+        header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
+    return dict(header.get("__metadata__", {}))
 
 
 def load(path: Path) -> dict[str, np.ndarray]:

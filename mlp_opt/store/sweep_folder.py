@@ -1,0 +1,128 @@
+"""The run directory of a sweep: what is needed to go on after any kind of stop.
+
+    config.toml       the sweep, resolved; never changed
+    plan.json         tile sizes and the digest of config.toml
+    trials.jsonl      a line a lane and rung, appended when its tile is done
+    states/           a tile's whole state at the end of a rung, or part of the way
+    models/           the weights of the best lanes so far
+
+A state or model file carries a digest of its content. The one before is kept (`NAME.1`): a damaged file is set
+aside (`NAME.damaged`) and the one before used.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import InputError
+from . import arrays, files
+
+LOG, PLAN, CONFIG = "trials.jsonl", "plan.json", "config.toml"
+
+
+class SweepFolder:
+    """Reads and writes a sweep's folder. `damaged` lists what had to be set aside."""
+
+    def __init__(self, path: Path):
+        self.path = path
+        self.damaged: list[str] = []
+        for name in ("states", "models"):
+            (path / name).mkdir(exist_ok=True)
+
+    def save_plan(self, tiles: list[int], data: str) -> None:
+        """Remember the tile sizes: the same ones give the same bits. data: a digest of the samples."""
+        files.write(self.path / PLAN, json.dumps({"config": self._config(), "data": data, "tiles": tiles}) + "\n")
+
+    def load_plan(self, data: str) -> list[int] | None:
+        """The tile sizes; None if the sweep was stopped before they were chosen. InputError if config.toml or the data were changed."""
+        if not (self.path / PLAN).exists():
+            return None
+        try:
+            plan = json.loads(files.read(self.path / PLAN))
+            config, before, tiles = plan["config"], plan["data"], [int(size) for size in plan["tiles"]]
+        except (ValueError, KeyError, TypeError) as error:
+            raise InputError(f"{self.path / PLAN} is damaged: {error}") from error
+        if config != self._config():
+            raise InputError(f"{self.path / CONFIG} was changed since the sweep began; start another with --config and a new --out")
+        if before != data:
+            raise InputError(f"the data are not those that the sweep in {self.path} began with; start another in a new folder")
+        return tiles
+
+    def append(self, rows: list[dict[str, Any]]) -> None:
+        """Add lines to trials.jsonl, on the disk when this returns."""
+        text = "".join(json.dumps(row, allow_nan=False) + "\n" for row in rows)
+        with open(self.path / LOG, "ab") as file:
+            file.write(text.encode())
+            file.flush()
+            os.fsync(file.fileno())
+
+    def rows(self) -> list[dict[str, Any]]:
+        """The lines of trials.jsonl. What a crash left of a line is cut off; a damaged line is set aside with the whole file kept."""
+        path = self.path / LOG
+        if not path.exists():
+            return []
+        content = files.read(path)
+        good, bad = [], 0
+        for line in content.split(b"\n"):
+            try:
+                row = json.loads(line)
+                good.append((line, row)) if isinstance(row, dict) and {"task", "lane", "rung"} <= row.keys() else None
+            except ValueError:
+                bad += bool(line)
+        if bad or not content.endswith(b"\n"):
+            files.write(path.with_suffix(".jsonl.damaged"), content)
+            files.write(path, b"".join(line + b"\n" for line, _ in good))
+            self.damaged.append(f"{path}: {bad} incomplete line(s) dropped")
+        return [row for _, row in good]
+
+    def save(self, name: str, content: dict[str, np.ndarray]) -> None:
+        """Write states/... or models/... atomically; the file of that name, if any, becomes NAME.1."""
+        path = self._path(name)
+        if path.exists():
+            os.replace(path, self._before(path))
+        files.write(path, arrays.dump(content, {"sha256": _digest(content)}))
+
+    def load(self, name: str) -> dict[str, np.ndarray] | None:
+        """The newest undamaged content, or None."""
+        path = self._path(name)
+        for candidate in (path, self._before(path)):
+            if candidate.exists():
+                try:
+                    content = arrays.load(candidate)
+                    if arrays.metadata(candidate).get("sha256") == _digest(content):
+                        return content
+                except InputError:
+                    pass
+                os.replace(candidate, candidate.with_name(candidate.name + ".damaged"))
+                self.damaged.append(f"{candidate} is damaged: set aside")
+        return None
+
+    def remove(self, name: str) -> None:
+        """Delete the file and the one before."""
+        for path in (self._path(name), self._before(self._path(name))):
+            path.unlink(missing_ok=True)
+
+    def _path(self, name: str) -> Path:
+        return self.path / f"{name}.safetensors"
+
+    @staticmethod
+    def _before(path: Path) -> Path:
+        return path.with_name(path.name + ".1")
+
+    def _config(self) -> str:
+        return hashlib.sha256(files.read(self.path / CONFIG)).hexdigest()
+
+
+def _digest(content: dict[str, np.ndarray]) -> str:
+    digest = hashlib.sha256()
+    for name in sorted(content):
+        array = np.ascontiguousarray(content[name])
+        digest.update(f"{name} {array.dtype} {array.shape} ".encode())
+        digest.update(array.tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,1 @@
+"""Sweeps: many lanes in few compiled programs."""

@@ -1,0 +1,202 @@
+"""The engine: tiles onto workers, rungs, results; everything that is needed to go on is on the disk before it counts.
+
+One worker a core (threads: one compiled tile each) or one a device. A worker trains a tile from the start of its rung
+to the end; this thread deals tiles out, writes what comes back and decides who goes on. Memory holds the tiles in
+flight, a few numbers a lane, and the best models; the rest is in the folder.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import threading
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from typing import Any
+
+import numpy as np
+
+from ..lane import Data
+from ..store.sweep_folder import SweepFolder
+from . import halving, tiles
+from .plan import Bucket, Plan
+from .pool import Pool
+from .worker import Done, Progress, Task, Trainer, packed
+
+
+class Engine:
+    """Trains the lanes of a plan. `datasets`: one a fold; `tests`: (X, y) a fold, for scores that choose nothing."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        brackets: tuple[halving.Bracket, ...],
+        datasets: list[Data],
+        tests: list[tuple[Any, Any]] | None,
+        folder: SweepFolder,
+        describe: Callable[[int, Done, int, Task], dict[str, Any]],
+        has_validation: bool,
+        eta: int = 3,
+        top: int = 8,
+        workers: int = 0,
+    ):
+        self.plan, self.brackets, self.folder, self.describe, self.eta = plan, brackets, folder, describe, eta
+        lanes = len(plan.bucket_of) * plan.lanes_of_a_trial
+        self.progress = Progress(self._total_epochs(), lanes=lanes)
+        self.trainer = Trainer(plan, datasets, tests, folder, self.progress)
+        self.devices = self.trainer.devices
+        self.workers = workers or max(len(self.devices), cores() if self.devices[0].platform == "cpu" else 1)
+        self.values = np.full((len(brackets), max(len(b.rungs) for b in brackets), lanes), np.nan)
+        self.pool = Pool(plan, folder, top, has_validation)
+        self.stop = threading.Event()
+
+    def choose_tiles(self, tile: int = 0) -> list[int]:
+        """The tile size of each bucket: given, or chosen (`tiles.choose`)."""
+        share = self.progress.epochs / self.progress.lanes  # epochs of a lane, on average
+        data = self.trainer.data[0][0]
+        with ThreadPoolExecutor(self.workers) as pool:
+            for bucket in self.plan.buckets:
+                lanes = len(bucket.trials) * self.plan.repeats  # of a fold
+                some = list(self.plan.lanes(bucket.trials[0]))[:1]
+
+                def seconds(T: int, bucket: Bucket = bucket, some: list[int] = some) -> float:
+                    hparams = self.plan.hparams(bucket, some * T)
+                    return tiles.timed(bucket, self.plan.shared_order, hparams, data, self.workers, pool)
+
+                work, rows = share * lanes * self.plan.folds, data.X.shape[0]
+                size = tile or tiles.choose(bucket, lanes, self.workers, self.devices[0].platform, seconds, work, rows)
+                bucket.tile = min(size, lanes)
+        return [bucket.tile for bucket in self.plan.buckets]
+
+    def run(self, on_progress: Callable[[Engine], None] | None = None) -> bool:
+        """Train everything that is not done yet. False if `stop` was set before the end: the folder says how to go on."""
+        tell = on_progress or (lambda engine: None)
+        queue: deque[Task] = deque()
+        open_rungs = self._resume(queue)
+        flying: dict[Future[Done | None], Task] = {}
+        free = list(range(self.workers))
+        slot: dict[Future[Done | None], int] = {}
+        pool = ThreadPoolExecutor(self.workers)
+        try:
+            while (queue and not self.stop.is_set()) or flying:
+                while free and queue and not self.stop.is_set():
+                    worker = free.pop()
+                    task = self._pick(queue, set(flying.values()))
+                    future = pool.submit(self.trainer.train, task, worker % len(self.devices), self.stop)
+                    flying[future], slot[future] = task, worker
+                finished, _ = wait(flying, timeout=0.25, return_when=FIRST_COMPLETED)
+                for future in finished:
+                    task = flying.pop(future)
+                    free.append(slot.pop(future))
+                    done = future.result()
+                    if done is not None:
+                        self._finish(task, done, open_rungs, queue)
+                tell(self)
+        except BaseException:  # Ctrl-C in a notebook, a full disk: let the tiles under way save themselves
+            self.stop.set()
+            raise
+        finally:
+            pool.shutdown(wait=True)
+        return not queue and not self.stop.is_set()
+
+    def _pick(self, queue: deque[Task], flying: set[Task]) -> Task:
+        """The next tile; one whose program is being compiled by another worker waits, if there are others."""
+        compiling = {t.bucket for t in flying} - {b for b, _ in self.trainer.compiled}
+        for i, task in enumerate(queue):
+            if task.bucket not in compiling:
+                del queue[i]
+                return task
+        return queue.popleft()
+
+    # --- rungs ---
+
+    def _tasks(self, bracket: int, rung: int, trials: list[int]) -> list[Task]:
+        rungs = self.brackets[bracket].rungs
+        lanes = [lane for t in trials for lane in self.plan.lanes(t)]
+        first, until = rungs[rung - 1] if rung else 0, rungs[rung]
+        return [
+            Task(f"b{bracket}-r{rung}-{i:05d}", bracket, rung, bucket, members, first, until, rung == len(rungs) - 1)
+            for i, (bucket, members) in enumerate(self.plan.tiles(lanes))
+        ]
+
+    def _resume(self, queue: deque[Task]) -> dict[int, tuple[int, list[int], set[str]]]:
+        """Fill the queue with what is not done; returns bracket -> (rung, its trials, its tasks that are not done)."""
+        logged: dict[str, dict[int, dict[str, Any]]] = {}
+        for row in self.folder.rows():
+            logged.setdefault(row["task"], {})[row["lane"]] = row
+        self.trainer.where.clear()
+        open_rungs: dict[int, tuple[int, list[int], list[Task]]] = {}
+        ended: dict[str, list[dict[str, Any]]] = {}  # finished tiles of last rungs
+        for b, bracket in enumerate(self.brackets):
+            trials = list(bracket.trials)
+            for rung in range(len(bracket.rungs)):
+                tasks = self._tasks(b, rung, trials)
+                missing = [t for t in tasks if not self._replay(t, logged.get(t.key, {}))]
+                if missing or rung == len(bracket.rungs) - 1:
+                    open_rungs[b] = (rung, trials, missing)
+                    ended |= {t.key: [logged[t.key][lane] for lane in t.lanes] for t in tasks if t.last and t not in missing}
+                    break
+                trials = self._survivors(b, rung, trials)
+                if not trials:
+                    break
+        lost = self.pool.restore(ended)
+        for b, (rung, trials, missing) in open_rungs.items():
+            missing += [t for t in self._tasks(b, rung, trials) if t.key in lost]
+            queue.extend(missing)
+        self.progress.lanes_done += sum(len(rows) for key, rows in ended.items() if key not in lost)
+        self.progress.resumed_epochs = self.progress.epochs_done
+        return {b: (rung, trials, {t.key for t in missing}) for b, (rung, trials, missing) in open_rungs.items()}
+
+    def _replay(self, task: Task, rows: dict[int, dict[str, Any]]) -> bool:
+        """Take over a tile that is in the log. False if it is not, or if the state that it left is lost."""
+        if set(rows) != set(task.lanes) or (not task.last and self.folder.load(f"states/{task.key}") is None):
+            return False
+        self._note(task, [rows[lane]["value"] for lane in task.lanes])
+        self.progress.epochs_done += (task.until - task.first) * len(task.lanes)
+        return True
+
+    def _note(self, task: Task, values: list[float | None]) -> None:
+        for place, (lane, value) in enumerate(zip(task.lanes, values, strict=True)):
+            self.values[task.bracket, task.rung, lane] = math.inf if value is None else value
+            self.trainer.where[(task.bracket, task.rung, lane)] = (task.key, place)
+
+    def _finish(self, task: Task, done: Done, open_rungs: dict[int, tuple[int, list[int], set[str]]], queue: deque[Task]) -> None:
+        """Write what a tile brought: first what is needed to go on, then the lines that say it is done."""
+        rows = [self.describe(lane, done, i, task) for i, lane in enumerate(task.lanes)]
+        if task.last:
+            self.pool.offer(task.key, rows, done)
+        else:
+            self.folder.save(f"states/{task.key}", packed(done.state, done.history))
+        self.folder.append(rows)
+        self.folder.remove(f"states/part-{task.key}")
+        self.pool.prune()
+        self._note(task, [row["value"] for row in rows])
+        self.progress.lanes_done += len(rows) if task.last else 0
+        rung, trials, missing = open_rungs[task.bracket]
+        missing.discard(task.key)
+        if not missing and not task.last:
+            trials = self._survivors(task.bracket, rung, trials)
+            tasks = self._tasks(task.bracket, rung + 1, trials) if trials else []
+            open_rungs[task.bracket] = (rung + 1, trials, {t.key for t in tasks})
+            queue.extend(tasks)
+
+    def _survivors(self, bracket: int, rung: int, trials: list[int]) -> list[int]:
+        lanes = self.values[bracket, rung].reshape(-1, self.plan.lanes_of_a_trial)
+        kept = halving.survivors(trials, lanes.mean(axis=1), self.eta)
+        self.progress.lanes_done += (len(trials) - len(kept)) * self.plan.lanes_of_a_trial
+        return kept
+
+    def _total_epochs(self) -> int:
+        total = 0
+        for bracket in self.brackets:
+            n, before = len(bracket.trials), 0
+            for until in bracket.rungs:
+                total += n * (until - before) * self.plan.lanes_of_a_trial
+                n, before = max(1, n // self.eta), until
+        return total
+
+
+def cores() -> int:
+    """The cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,0 +1,96 @@
+"""The best lanes so far, with their weights: what the best model and the ensemble are made of.
+
+Lanes are ordered by (mean value of their trial, own value, number), so the pool does not depend on the order in which
+tiles end. A lane waits until all lanes of its trial are done. Files in models/ hold the weights before the log says
+that the lane is done, so a kill at any time loses nothing.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import jax
+import numpy as np
+
+from ..store.sweep_folder import SweepFolder
+from .plan import Plan
+
+Key = tuple[float, float, int]
+
+
+class Pool:
+    """`best`: the top lanes' (mean, value, lane), best first. `models`: lane -> (weights, history, file)."""
+
+    def __init__(self, plan: Plan, folder: SweepFolder, top: int, has_validation: bool):
+        self.plan, self.folder, self.top, self.has_validation = plan, folder, top, has_validation
+        self.best: list[Key] = []
+        self.waiting: dict[int, dict[int, float]] = {}  # trial -> lane -> value
+        self.models: dict[int, dict[str, np.ndarray]] = {}
+        self.file_of: dict[int, str] = {}
+        self._live: set[str] = set()
+
+    def offer(self, key: str, rows: list[dict[str, Any]], done: Any) -> None:
+        """Take in the lanes of a finished tile; writes their weights if any is kept."""
+        self._enter(rows)
+        kept = [i for i, row in enumerate(rows) if self._wanted(row["lane"])]
+        for i in kept:
+            params = done.state.best if self.has_validation else done.state.params
+            leaves = [np.asarray(leaf)[i] for leaf in jax.tree.leaves(params)]
+            self.models[rows[i]["lane"]] = {f"{k:03d}": leaf for k, leaf in enumerate(leaves)} | {"history": done.history[i]}
+        self._save(key, [rows[i]["lane"] for i in kept])
+
+    def restore(self, tiles: dict[str, list[dict[str, Any]]]) -> set[str]:
+        """Take in finished tiles from the log, key -> rows. Returns those whose weights are needed and lost: to be done again."""
+        lost: set[str] = set()
+        while True:
+            self.best, self.waiting, self.models, self.file_of = [], {}, {}, {}
+            for key, rows in tiles.items():
+                if key not in lost:
+                    self._enter(rows)
+            found = {key for key, rows in tiles.items() if key not in lost and not self._load(key, rows)}
+            if not found:
+                return lost
+            lost |= found
+
+    def _load(self, key: str, rows: list[dict[str, Any]]) -> bool:
+        wanted = [row["lane"] for row in rows if self._wanted(row["lane"])]
+        content = (self.folder.load(f"models/{key}") or {}) if wanted else {}
+        for lane in wanted:
+            mine = {name.split("/")[1]: array for name, array in content.items() if name.startswith(f"{lane}/")}
+            if not mine:
+                return False
+            self.models[lane] = mine
+            self.file_of[lane] = key
+            self._live.add(key)
+        return True
+
+    def prune(self) -> None:
+        """Forget the weights of lanes that are out, and delete files that hold none that is in."""
+        for lane in [lane for lane in self.models if not self._wanted(lane)]:
+            del self.models[lane]
+            self.file_of.pop(lane, None)
+        for key in self._live - set(self.file_of.values()):
+            self.folder.remove(f"models/{key}")
+            self._live.discard(key)
+
+    def _save(self, key: str, lanes: list[int]) -> None:
+        if lanes:
+            content = {f"{lane}/{name}": array for lane in lanes for name, array in self.models[lane].items()}
+            self.folder.save(f"models/{key}", content)
+            self.file_of |= dict.fromkeys(lanes, key)
+            self._live.add(key)
+
+    def _enter(self, rows: list[dict[str, Any]]) -> None:
+        for row in rows:
+            lane, value = row["lane"], row["value"]
+            trial = self.plan.identity(lane).trial
+            waiting = self.waiting.setdefault(trial, {})
+            waiting[lane] = math.inf if value is None else value
+            if len(waiting) == self.plan.lanes_of_a_trial:
+                mean = float(np.mean(list(self.waiting.pop(trial).values())))
+                if math.isfinite(mean):
+                    self.best = sorted([*self.best, *((mean, v, lane) for lane, v in waiting.items())])[: self.top]
+
+    def _wanted(self, lane: int) -> bool:
+        return self.plan.identity(lane).trial in self.waiting or any(lane == kept for _, _, kept in self.best)

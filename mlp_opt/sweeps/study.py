@@ -1,0 +1,167 @@
+"""A sweep's description made real: data, folds, trials, plan; and any of its lanes as an experiment of its own."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, get_type_hints
+
+import numpy as np
+
+from .. import experiment, metrics, train
+from ..config import SweepConfig, TrainConfig, load_sweep_toml, typed
+from ..data import sources, split
+from ..data.split import Part, Scaler
+from ..errors import InputError, check_name
+from ..experiment import Experiment
+from ..lane import Data
+from ..store.sweep_folder import CONFIG
+from . import halving, plan, space
+from .plan import LaneId, Plan
+from .space import Dimension, Trial
+
+
+@dataclass(frozen=True)
+class Study:
+    """A sweep, checked. folds: (training, validation or None) rows of each fold, with the scaler fitted on the training rows."""
+
+    config: TrainConfig
+    settings: SweepConfig
+    dimensions: tuple[Dimension, ...]
+    data: sources.Dataset
+    folds: tuple[tuple[Part, Part | None, Scaler], ...]
+    test: Part | None
+    trials: list[Trial]
+    plan: Plan
+
+    @property
+    def metric(self) -> str:
+        """ "accuracy" or "r2"."""
+        return metrics.METRICS[self.plan.buckets[0].spec.model.loss]
+
+    @property
+    def has_validation(self) -> bool:
+        return self.folds[0][1] is not None
+
+    @cached_property
+    def brackets(self) -> tuple[halving.Bracket, ...]:
+        s = self.settings
+        return halving.brackets(len(self.trials), self.config.epochs, s.halving, s.brackets, s.min_epochs, s.eta, s.sweep_seed)
+
+    @cached_property
+    def digest(self) -> str:
+        """Of the data: a sweep goes on only with the data that it began with."""
+        digest = hashlib.sha256(np.ascontiguousarray(self.data.X).tobytes())
+        digest.update(np.ascontiguousarray(self.data.y).tobytes())
+        return digest.hexdigest()
+
+    def datasets(self) -> list[Data]:
+        """The training and validation samples of each fold, scaled, as arrays that the lanes read."""
+        model, dtype = self.plan.buckets[0].spec.model, self.config.dtype
+        found = []
+        for rows, held, scaler in self.folds:
+            validation = None if held is None else (scaler.X(held.X), scaler.y(held.y))
+            found.append(train.prepare_data(model, scaler.X(rows.X), scaler.y(rows.y), validation, None, dtype))
+        return found
+
+    def tests(self) -> list[tuple[Any, Any]] | None:
+        """The test samples as each fold's lanes read them."""
+        if self.test is None:
+            return None
+        model, dtype = self.plan.buckets[0].spec.model, self.config.dtype
+        return [train.check_data(model, s.X(self.test.X), s.y(self.test.y), dtype, "test ") for _, _, s in self.folds]
+
+    def config_of(self, identity: LaneId) -> TrainConfig:
+        """The configuration of a lane, its seeds resolved."""
+        config = space.resolve(self.config, self.trials[identity.trial])
+        order = self.config.seed if self.config.data_seed is None else self.config.data_seed
+        seed = (config.seed + identity.repeat) % 2**32
+        return dataclasses.replace(config, seed=seed, data_seed=order if config.data_seed is None else config.data_seed)
+
+    def experiment(self, identity: LaneId) -> Experiment:
+        """A lane as `train` would run it: the same rows, scaling, model and optimizer."""
+        rows, held, scaler = self.folds[identity.fold]
+        config = self.config_of(identity)
+        model = experiment.build_model(config, self.data.shape, self.data.task)
+        optimizer = experiment.build_optimizer(config, experiment.total_steps(config, len(rows.y)))
+        return Experiment(config, self.data, rows, held, self.test, scaler, model, optimizer)
+
+
+def make(
+    config: TrainConfig, settings: SweepConfig, varied: Any, when: Any = (), data: sources.Dataset | None = None, where: str = "space"
+) -> Study:
+    """Check everything, load and split the data, draw the trials. InputError for anything that does not fit."""
+    _check(settings)
+    dimensions = space.parse(varied, when, where)
+    if data is None and not config.dataset:
+        raise InputError(f"name a dataset; accepted: {', '.join(sources.SOURCES)}")
+    trials = space.trials(dimensions, config, settings.method, settings.trials, settings.sweep_seed)
+    known: Any = data or sources.SOURCES[check_name("dataset", config.dataset, sources.SOURCES)]
+    experiment.check(config, known.task)
+    data = data or sources.load(config.dataset)
+    if settings.folds > 1:
+        rest, _, test = split.split(data, config.test_size, 0.0, config.split_seed)
+        pairs: list[tuple[Part, Part | None]] = list(split.folds(rest, settings.folds, config.split_seed, data.name))
+    else:
+        rest, held, test = split.split(data, config.test_size, config.validation, config.split_seed)
+        pairs = [(rest, held)]
+    folds = tuple((rows, held, split.fit_scaler(rows, config.scaling)) for rows, held in pairs)
+    made = plan.make(config, trials, data.shape, data.task, len(pairs[0][0].y), settings.folds, settings.repeats)
+    return Study(config, settings, dimensions, data, folds, test, trials, made)
+
+
+def open_study(folder: Path, data: sources.Dataset | None = None) -> Study:
+    """The sweep that a folder's config.toml describes."""
+    if not (folder / CONFIG).exists():
+        raise InputError(f"{folder} holds no sweep: there is no {CONFIG}")
+    config, settings, varied, when = load_sweep_toml(folder / CONFIG)
+    return make(TrainConfig(**config), SweepConfig(**settings), varied, when, data, str(folder / CONFIG))
+
+
+def dataset(X: Any, y: Any, task: str | None = None) -> sources.Dataset:
+    """Arrays as a data set. Whole numbers, texts and bools are classes, other numbers values, unless `task` says otherwise."""
+    X, y = np.asarray(X), np.asarray(y)
+    if X.ndim != 2 or len(X) != len(y) or y.ndim != 1:
+        raise InputError(f"X must be (rows, columns) and y (rows,), got {X.shape} and {y.shape}")
+    if X.dtype.kind not in "biuf" or not np.isfinite(X).all():
+        raise InputError("X must hold finite numbers; encode categories and impute what is missing first")
+    features = tuple(f"x{i}" for i in range(X.shape[1]))
+    if task is None:
+        task = "regression" if y.dtype.kind == "f" else "multiclass" if len(np.unique(y)) > 2 else "binary"
+    check_name("task", task, tuple(experiment.LOSS_OF_TASK))
+    if task == "regression":
+        if y.dtype.kind not in "biuf" or not np.isfinite(y).all():
+            raise InputError("y must hold finite numbers for a regression")
+        return sources.Dataset("data", X.astype(np.float64), y.astype(np.float64), task, (), features)
+    classes, labels = np.unique(y, return_inverse=True)
+    if len(classes) < 2 or (task == "binary" and len(classes) > 2):
+        raise InputError(f"y holds {len(classes)} classes, which is no {task} task")
+    names = tuple(str(c) for c in classes)
+    return sources.Dataset("data", X.astype(np.float64), labels.astype(np.int64), task, names, features)
+
+
+def settings_of(given: dict[str, Any]) -> tuple[TrainConfig, SweepConfig]:
+    """Keyword arguments sorted into the two configurations. InputError for an unknown name or a wrong type."""
+    found: list[dict[str, Any]] = [{}, {}]
+    hints = [get_type_hints(TrainConfig), get_type_hints(SweepConfig)]
+    for name, value in given.items():
+        check_name("setting", name, (*hints[0], *hints[1]))
+        which = name in hints[1]
+        found[which][name] = value if value is None else typed(name, value, hints[which][name])
+    return TrainConfig(**found[0]), SweepConfig(**found[1])
+
+
+def _check(s: SweepConfig) -> None:
+    check_name("method", s.method, space.METHODS)
+    limits = {"trials": 1, "repeats": 1, "folds": 1, "brackets": 1, "eta": 2, "min_epochs": 0, "top": 1, "tile": 0, "workers": 0}
+    for name, least in limits.items():
+        value = getattr(s, name)
+        if not least <= value < 2**31:
+            raise InputError(f"{name} must be a whole number >= {least}, got {value}")
+    if not 0 <= s.sweep_seed < 2**32:
+        raise InputError(f"sweep_seed must be a whole number from 0 to 2^32 - 1, got {s.sweep_seed}")
+    if s.brackets > 1 and not s.halving:
+        raise InputError(f"brackets {s.brackets} needs halving")

@@ -1,0 +1,107 @@
+"""The table of a sweep: one row a lane, as a polars data frame and as trials.parquet."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from ..config import load_sweep_toml
+from ..errors import InputError
+from ..store.sweep_folder import CONFIG, SweepFolder
+from .plan import show
+from .space import Dimension, parse
+
+TABLE = "trials.parquet"
+
+
+def names(dimensions: tuple[Dimension, ...]) -> list[str]:
+    """The varied fields that are columns of their own, each once (seed has its column anyway)."""
+    return [name for name in dict.fromkeys(d.name for d in dimensions) if name != "seed"]
+
+
+def scales(dimensions: tuple[Dimension, ...]) -> dict[str, str]:
+    """Varied field -> "log", "linear" or "category"."""
+    return {d.name: d.scale for d in reversed(dimensions)}
+
+
+def cell(value: Any) -> Any:
+    """A hyperparameter's value as a table holds it: sizes as 64-64, other lists likewise."""
+    return show(value) if isinstance(value, tuple) else value
+
+
+def rungs(folder: SweepFolder, varied: list[str], metric: str) -> pl.DataFrame:
+    """All lines of the log, one a lane and rung, in the order of lanes and rungs; of a line done twice the last."""
+    rows = folder.rows()
+    frame = pl.DataFrame(rows, schema_overrides=_types(metric), infer_schema_length=None)
+    missing = [pl.lit(None).alias(name) for name in varied if name not in frame.columns]
+    return frame.with_columns(missing).unique(["bracket", "rung", "lane"], keep="last").sort("lane", "rung")
+
+
+def table(rungs: pl.DataFrame, varied: list[str]) -> pl.DataFrame:
+    """One row a lane: its last rung. A lane that could have gone on but did not was halved."""
+    last = rungs.group_by("lane", maintain_order=True).last().sort("lane")
+    spent = rungs.group_by("lane").agg(pl.col("seconds").sum()).sort("lane")
+    last = last.with_columns(
+        status=pl.when(pl.col("status") == "running").then(pl.lit("halved")).otherwise("status"), seconds=spent["seconds"]
+    )
+    first = ["trial", "fold", "repeat", "seed", *varied]
+    return last.select(*first, *(c for c in last.columns if c not in (*first, "lane", "task")))
+
+
+def leaderboard(table: pl.DataFrame, varied: list[str], metric: str, top: int = 10) -> pl.DataFrame:
+    """The best trials by their mean value over folds and seeds (lower is better); a trial with a diverged lane has none.
+
+    Columns: rank, trial, the varied fields, lanes, val_loss and val_<metric> with their standard errors where there is
+    more than one lane (train_* where there is no validation part), epochs, status.
+    """
+    part = "val" if table["val_loss"].is_not_null().any() else "train"
+    shown = [f"{part}_{metric}", f"{part}_loss"]
+    means = [pl.col(c).mean() for c in (*shown, "epochs")]
+    errors = [(pl.col(c).std() / pl.len().sqrt()).alias(f"{c}_se") for c in shown]
+    complete = pl.col("value").is_not_null().all()
+    grouped = table.group_by("trial", maintain_order=True).agg(
+        *(pl.col(c).first() for c in varied), pl.len().alias("lanes"), *means, *errors,
+        pl.when(complete).then(pl.col("value").mean()).alias("mean"), pl.col("status").unique().sort().str.join("+"),
+    )  # fmt: skip
+    ranked = grouped.filter(pl.col("mean").is_not_null()).sort("mean", "trial").head(top)
+    if ranked["lanes"].max() in (None, 1):
+        ranked = ranked.drop("lanes", *(f"{c}_se" for c in shown))
+    return ranked.drop("mean").with_row_index("rank", offset=1)
+
+
+def load_sweep(folder: str | Path) -> pl.DataFrame:
+    """The table of a sweep, finished or under way: one row a lane (trial, fold, seed).
+
+    Columns: trial, fold, repeat, seed, the varied hyperparameters, status ("finished", "patience", "diverged",
+    "halved"), epochs, best_epoch, diverged_at (the step), value (what was ranked, lower is better), loss and score on
+    the train, val and test parts (train and val at the best epoch), seconds. InputError if there is no sweep.
+    """
+    return _open(Path(folder))[0]
+
+
+def leaderboard_of(folder: Path, top: int = 10) -> pl.DataFrame:
+    """The leaderboard of a sweep's folder."""
+    return leaderboard(*_open(folder), top)
+
+
+def _open(folder: Path) -> tuple[pl.DataFrame, list[str], str]:
+    """(table, varied fields, metric) of a sweep's folder."""
+    if not (folder / CONFIG).exists():
+        raise InputError(f"{folder} holds no sweep: there is no {CONFIG}")
+    varied = names(parse(*load_sweep_toml(folder / CONFIG)[2:], str(folder / CONFIG)))
+    log = SweepFolder(folder)
+    finished = (folder / TABLE).exists()
+    rows = [] if finished else log.rows()
+    if not finished and not rows:
+        raise InputError(f"the sweep in {folder} has finished no network yet")
+    found = pl.read_parquet(folder / TABLE) if finished else None
+    columns = rows[0] if found is None else found.columns
+    metric = next(name.removeprefix("train_") for name in columns if name.startswith("train_") and name != "train_loss")
+    return table(rungs(log, varied, metric), varied) if found is None else found, varied, metric
+
+
+def _types(metric: str) -> dict[str, Any]:
+    scores = [f"{part}_{what}" for part in ("train", "val", "test") for what in ("loss", metric)]
+    return dict.fromkeys(("value", "seconds", *scores), pl.Float64) | {"diverged_at": pl.Int64}

@@ -1,0 +1,163 @@
+"""A tile: a few lanes of one bucket, vmapped, trained by one compiled call on one core or device.
+
+The same `lane.init`, `lane.advance` and `lane.evaluate` as `train.fit`, under vmap. A tile always has the same
+number of lanes (a short one is filled up with copies of its last), so a bucket is compiled once. On one machine a
+lane's bits depend on the number of lanes in its tile but not on its place nor on its neighbours (a test holds that).
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import time
+from collections.abc import Callable
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from .. import lane
+from ..lane import HISTORY_ROWS, Data, HParams, LaneSpec, LaneState
+from ..model import MLP, Params
+from ..store import files
+from .plan import Bucket
+
+LARGEST = {"cpu": 16, "gpu": 2048, "tpu": 1024}  # lanes in a tile
+CACHE_BYTES = {"cpu": 2**20, "gpu": 2**31, "tpu": 2**31}  # what the lanes of a tile may move each step
+FLOPS = {"cpu": 1e10, "gpu": 1e12, "tpu": 1e12}  # a second and worker, to tell large buckets from small
+MEASURE_ABOVE_S = 20.0  # where a bucket takes longer than this, a few tile sizes are tried first
+
+
+def _axes(shared_order: bool) -> HParams:
+    return HParams(optimizer=0, data_seed=None if shared_order else 0, **dict.fromkeys(HParams._fields[1:2] + HParams._fields[3:], 0))
+
+
+def init_tile(spec: LaneSpec, shared_order: bool, hparams: HParams) -> LaneState:
+    """`lane.init` of every lane, as two programs: the weights' serves every bucket with this network."""
+    return _begin_tile(shared_order, hparams, _draw_tile(spec.model, spec.dtype, hparams.seed, hparams.init_scale))
+
+
+@partial(jax.jit, static_argnums=(0, 1))
+def _draw_tile(model: MLP, dtype: str, seed: Any, init_scale: Any) -> Params:
+    return jax.vmap(lambda s, scale: lane.draw(model, dtype, s, scale))(seed, init_scale)
+
+
+@partial(jax.jit, static_argnums=0)
+def _begin_tile(shared_order: bool, hparams: HParams, params: Params) -> LaneState:
+    return jax.vmap(lane.begin, in_axes=(_axes(shared_order), 0))(hparams, params)
+
+
+@partial(jax.jit, static_argnums=(0, 1), donate_argnums=2)
+def advance_tile(
+    spec: LaneSpec, shared_order: bool, state: LaneState, hparams: HParams, data: Data, first: Any, until: Any
+) -> tuple[LaneState, Any, Any]:
+    """`lane.advance` of every lane: (state, history (lanes, HISTORY_ROWS, columns), which lanes still run)."""
+
+    def go(state: LaneState, hparams: HParams) -> tuple[LaneState, Any, Any]:
+        state, history = lane.advance(spec, state, hparams, data, first, until)
+        return state, history, lane.running(state, hparams)
+
+    return jax.vmap(go, in_axes=(0, _axes(shared_order)))(state, hparams)
+
+
+@partial(jax.jit, static_argnums=0)
+def evaluate_tile(model: MLP, params: Params, X: Any, y: Any) -> tuple[Any, Any]:
+    """(loss, score) of every lane's parameters on the same data, each (lanes,)."""
+    return jax.vmap(lambda p: lane.evaluate(model, p, X, y))(params)
+
+
+def filled(lanes: tuple[int, ...], size: int) -> tuple[int, ...]:
+    """The lanes, and copies of the last up to `size`."""
+    return lanes + (lanes[-1],) * (size - len(lanes))
+
+
+def guess(bucket: Bucket, platform: str) -> int:
+    """A tile size from the bytes that a lane moves in a step: parameters, gradient, optimizer's state, activations."""
+    spec, sizes = bucket.spec, bucket.spec.model.sizes
+    weights = sum(a * b for a, b in zip(sizes[1:], sizes, strict=False))
+    bytes_a_lane = 4 * (4 * weights + 2 * spec.batch_size * sum(sizes[1:]))
+    size = 2 ** round(math.log2(max(CACHE_BYTES.get(platform, 2**20) / bytes_a_lane, 1)))
+    return int(min(size, LARGEST.get(platform, 16)))
+
+
+def choose(bucket: Bucket, lanes: int, workers: int, platform: str, seconds: Callable[[int], float], work: float, rows: int) -> int:
+    """The tile size of a bucket: remembered, or measured where the bucket is large, or guessed.
+
+    lanes: of one fold. seconds(T): measured seconds a lane and epoch in tiles of T. work: the bucket's epochs, all lanes.
+    """
+    most = max(1, min(-(-lanes // workers), LARGEST.get(platform, 16)))
+    key, known = _key(bucket, workers, platform), _remembered()
+    if key in known:
+        return min(int(known[key]), most)
+    first = min(guess(bucket, platform), most)
+    sizes = bucket.spec.model.sizes
+    flops = 6 * sum(a * b for a, b in zip(sizes[1:], sizes, strict=False)) * rows * work
+    if flops / FLOPS.get(platform, 1e10) / workers < MEASURE_ABOVE_S:
+        return first
+    candidates = {min(max(1, round(first * f)), most) for f in (0.25, 1, 4)}
+    best = min(sorted(candidates), key=seconds)
+    _remember(key, best)
+    return best
+
+
+def timed(bucket: Bucket, shared_order: bool, hparams: HParams, data: Data, workers: int, pool: Any) -> float:
+    """Seconds a lane and epoch when `workers` tiles train at the same time, compilation apart."""
+    lanes = len(hparams.seed)
+
+    def epochs(n: int) -> float:
+        state = init_tile(bucket.spec, shared_order, hparams)
+        start = time.perf_counter()
+        jax.block_until_ready(advance_tile(bucket.spec, shared_order, state, hparams, data, 0, n))
+        return time.perf_counter() - start
+
+    epochs(1)
+    n = int(min(max(0.2 / max(epochs(1), 1e-4), 1), HISTORY_ROWS))
+    return min(max(pool.map(lambda _: epochs(n), range(workers))) for _ in range(2)) / (n * lanes)
+
+
+def _key(bucket: Bucket, workers: int, platform: str) -> str:
+    """What a measured tile size holds for."""
+    spec = bucket.spec
+    kind = jax.devices()[0].device_kind
+    return f"{platform} {kind} x{workers} jaxlib {version('jaxlib')}: {bucket.name} {spec.dtype} {spec.model.activations[0]}"
+
+
+def _memory() -> Path:
+    home = Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser())
+    return home / "mlp_opt" / "tiles.json"
+
+
+def _remembered() -> dict[str, int]:
+    try:
+        known = json.loads(_memory().read_text())
+        return known if isinstance(known, dict) else {}
+    except (OSError, ValueError, RuntimeError):
+        return {}
+
+
+def _remember(key: str, size: int) -> None:
+    try:
+        _memory().parent.mkdir(parents=True, exist_ok=True)
+        files.write(_memory(), json.dumps(_remembered() | {key: size}, indent=1) + "\n")
+    except (OSError, RuntimeError):  # no home to write to: measure again next time
+        return
+
+
+def take(tree: Any, index: Any) -> Any:
+    """Lanes `index` of a stacked pytree, as NumPy arrays."""
+    return jax.tree.map(lambda x: np.asarray(x)[index], tree)
+
+
+def on(device: Any, tree: Any) -> Any:
+    """The arrays on the device."""
+    return jax.device_put(tree, device)
+
+
+def stack(trees: list[Any]) -> Any:
+    """One stacked pytree of single lanes."""
+    return jax.tree.map(lambda *x: jnp.asarray(np.stack(x)), *trees)

@@ -1,0 +1,153 @@
+"""A worker trains one tile at a time, from the start of its rung to the end, on one core or device."""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from ..errors import InputError
+from ..lane import HISTORY_ROWS, Data, LaneState
+from ..store.sweep_folder import SweepFolder
+from . import tiles
+from .plan import Plan
+
+CHECKPOINT_EVERY_S = 60.0  # a tile under way is saved this often
+CALL_S = 2.0  # a compiled call lasts about this long at most, so that a stop is answered soon
+
+
+class Task(NamedTuple):
+    """A tile's work in a rung: train `lanes` from epoch `first` to `until`."""
+
+    key: str
+    bracket: int
+    rung: int
+    bucket: int
+    lanes: tuple[int, ...]
+    first: int
+    until: int
+    last: bool
+
+
+class Done(NamedTuple):
+    """What a worker brings back. history (lanes, epochs, columns); test: (losses, scores) of the last rung; None if stopped."""
+
+    state: LaneState
+    history: np.ndarray
+    test: tuple[np.ndarray, np.ndarray] | None
+    seconds: float
+
+
+@dataclass
+class Progress:
+    """How far a sweep is. Epochs are lane-epochs."""
+
+    epochs: int
+    epochs_done: int = 0
+    lanes: int = 0
+    lanes_done: int = 0
+    started: float = field(default_factory=time.monotonic)
+    resumed_epochs: int = 0
+
+
+class Trainer:
+    """Trains tiles; any number of threads may call `train`. where: (bracket, rung, lane) -> (tile, place) of saved states."""
+
+    def __init__(self, plan: Plan, datasets: list[Data], tests: list[tuple[Any, Any]] | None, folder: SweepFolder, progress: Progress):
+        self.plan, self.folder, self.progress = plan, folder, progress
+        self.devices = jax.local_devices()
+        self.data = [[tiles.on(d, fold) for fold in datasets] for d in self.devices]
+        self.tests = None if tests is None else [tiles.on(d, tests) for d in self.devices]
+        self.where: dict[tuple[int, int, int], tuple[str, int]] = {}
+        self.compiled: set[tuple[int, int]] = set()  # (bucket, device)
+        self._lock = threading.Lock()
+        self._epoch_s: dict[int, float] = {}  # of a tile of the bucket, to size the calls
+
+    def train(self, task: Task, device: int, stop: threading.Event) -> Done | None:
+        """Train a tile to the end of its rung; None if stopped before (what there is has been saved)."""
+        start, plan, bucket = time.perf_counter(), self.plan, self.plan.buckets[task.bucket]
+        d, spec, shared = self.devices[device], bucket.spec, plan.shared_order
+        lanes = tiles.filled(task.lanes, bucket.tile)
+        hparams = tiles.on(d, plan.hparams(bucket, lanes))
+        data = self.data[device][plan.identity(task.lanes[0]).fold]
+        state, history = self._start(task, lanes, hparams)
+        state, first, saved = tiles.on(d, state), history.shape[1], time.monotonic()
+        running = first < task.until
+        while running:
+            epochs = min(self._call(task.bucket), task.until - first, HISTORY_ROWS)
+            called = time.perf_counter()
+            state, new, alive = tiles.advance_tile(spec, shared, state, hparams, data, first, first + epochs)
+            history = np.concatenate([history, np.asarray(new)[:, :epochs]], axis=1)
+            first += epochs
+            running = first < task.until and bool(np.asarray(alive).any())
+            self._called(task, device, epochs, time.perf_counter() - called)
+            if running and (stop.is_set() or time.monotonic() - saved > CHECKPOINT_EVERY_S):
+                self.folder.save(f"states/part-{task.key}", packed(tiles.take(state, slice(None)), history))
+                saved = time.monotonic()
+                if stop.is_set():
+                    return None
+        test = None
+        if task.last and self.tests is not None:
+            kept = state.best if data.X_val is not None else state.params
+            X, y = self.tests[device][plan.identity(task.lanes[0]).fold]
+            loss, score = tiles.evaluate_tile(spec.model, kept, X, y)
+            test = np.asarray(loss), np.asarray(score)
+        with self._lock:
+            self.progress.epochs_done += (task.until - first) * len(task.lanes)  # of lanes that all ended early
+        return Done(tiles.take(state, slice(None)), history, test, time.perf_counter() - start)
+
+    def _start(self, task: Task, lanes: tuple[int, ...], hparams: Any) -> tuple[LaneState, np.ndarray]:
+        """(state, history so far) of a tile: where it was stopped, or from the rung before, or new."""
+        bucket = self.plan.buckets[task.bucket]
+        part = self.folder.load(f"states/part-{task.key}")
+        like = jax.eval_shape(lambda h: tiles.init_tile(bucket.spec, self.plan.shared_order, h), hparams)
+        if part is not None:
+            return _unpacked(part, like)
+        if task.rung == 0:
+            new = tiles.init_tile(bucket.spec, self.plan.shared_order, hparams)
+            return new, np.zeros((len(lanes), 0, 4), like.best_value.dtype)
+        files: dict[str, dict[str, np.ndarray]] = {}
+        picked = []
+        for lane in lanes:
+            key, place = self.where[(task.bracket, task.rung - 1, lane)]
+            if key not in files:
+                files[key] = self.folder.load(f"states/{key}") or _lost(self.folder, key)
+            picked.append({name: array[place] for name, array in files[key].items()})
+        return _unpacked({name: np.stack([p[name] for p in picked]) for name in picked[0]}, like)
+
+    def _call(self, bucket: int) -> int:
+        """Epochs in the next compiled call."""
+        return max(1, int(CALL_S / self._epoch_s[bucket])) if bucket in self._epoch_s else HISTORY_ROWS if self._small(bucket) else 1
+
+    def _small(self, bucket: int) -> bool:
+        """Whether an epoch surely takes no time, so that the first call need not feel its way."""
+        b = self.plan.buckets[bucket]
+        sizes = b.spec.model.sizes
+        flops = 6 * sum(m * n for m, n in zip(sizes[1:], sizes, strict=False)) * self.data[0][0].X.shape[0] * b.tile
+        return flops * HISTORY_ROWS < 2e10
+
+    def _called(self, task: Task, device: int, epochs: int, seconds: float) -> None:
+        with self._lock:
+            if (task.bucket, device) in self.compiled:  # the first call has compiled, too
+                self._epoch_s[task.bucket] = seconds / epochs
+            self.compiled.add((task.bucket, device))
+            self.progress.epochs_done += epochs * len(task.lanes)
+
+
+def packed(state: LaneState, history: np.ndarray) -> dict[str, np.ndarray]:
+    leaves = jax.tree_util.tree_leaves_with_path(state)
+    return {jax.tree_util.keystr(path): np.asarray(leaf) for path, leaf in leaves} | {"history": history}
+
+
+def _unpacked(content: dict[str, np.ndarray], like: Any) -> tuple[LaneState, np.ndarray]:
+    named = jax.tree_util.tree_leaves_with_path(like)
+    leaves = [content[jax.tree_util.keystr(path)].astype(leaf.dtype) for path, leaf in named]
+    return jax.tree.unflatten(jax.tree.structure(like), leaves), content["history"]
+
+
+def _lost(folder: SweepFolder, key: str) -> dict[str, np.ndarray]:
+    raise InputError(f"{folder.path}/states/{key}.safetensors is lost or damaged; continue with: mlp-opt sweep --resume {folder.path}")

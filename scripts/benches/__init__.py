@@ -1,0 +1,1 @@
+"""What `scripts/bench` measures: workers.py is common to all benchmarks, the other files are one subcommand each."""

@@ -1,0 +1,194 @@
+"""Who trains many networks in `scripts/bench sweep`, each as a function (shape, X, y) -> what its worker calls again and again."""
+
+from __future__ import annotations
+
+import os
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+from .workers import Train, Trained, share_right
+
+LOOP, LOOPED = "torch loop", 4  # the loop is slow and its networks independent: it trains only so many of them a call
+
+
+class Shape(NamedTuple):
+    """Networks and their data. rows is a multiple of batch: peers treat a last, smaller batch differently."""
+
+    sizes: tuple[int, ...]
+    batch: int
+    data: str
+    rows: int
+    epochs: int
+    models: int  # each with a learning rate of its own
+    tile: int = 0  # networks that the bound computes at once
+
+    @property
+    def steps(self) -> int:
+        """Of one network."""
+        return self.epochs * (self.rows // self.batch)
+
+    def rates(self) -> Any:
+        import numpy as np
+
+        return np.geomspace(1e-4, 1e-1, self.models)
+
+
+def ours(shape: Shape, X: Any, y: Any) -> Train:
+    """mlp_opt as it is used: a grid over the learning rate, with all that mo.sweep does around the training.
+
+    Its accuracy is the epoch's mean as it was trained on, a little below that of the last weights.
+    """
+    import mlp_opt as mo
+
+    space = {"learning_rate": [float(rate) for rate in shape.rates()]}
+    network: dict[str, Any] = {"hidden": shape.sizes[1:-1], "activation": "relu", "optimizer": "adam"}
+    rows: dict[str, Any] = {"scaling": "none", "test_size": 0.0, "validation": 0.0, "batch_size": shape.batch}
+
+    def train() -> Trained:
+        result = mo.sweep(space, X, y, method="grid", epochs=shape.epochs, **network, **rows)
+        steps = int(result.table["epochs"].sum()) * (shape.rows // shape.batch)
+        return Trained(steps, lambda: max(result.table["train_accuracy"].to_list()), {"tile": max(result.tiles.values())})
+
+    return train
+
+
+def scikit_learn(shape: Shape, X: Any, y: Any) -> Train:
+    """MLPClassifier without penalty, kept from stopping early; joblib's processes, one a core, each with one BLAS thread."""
+    os.environ["PYTHONWARNINGS"] = "ignore"  # for the processes: every fit ends at max_iter and warns of that
+    from joblib import Parallel, delayed
+    from sklearn.neural_network import MLPClassifier
+
+    options = {"batch_size": shape.batch, "max_iter": shape.epochs, "n_iter_no_change": 10**9, "tol": 0.0, "shuffle": True}
+
+    def classifier(rate: float, seed: int) -> Any:
+        return MLPClassifier(
+            shape.sizes[1:-1], solver="adam", alpha=0.0, learning_rate_init=rate, early_stopping=False, random_state=seed, **options
+        )
+
+    def train() -> Trained:
+        classifiers = [classifier(float(rate), seed) for seed, rate in enumerate(shape.rates())]
+        fitted = Parallel(n_jobs=-1)(delayed(c.fit)(X, y) for c in classifiers)
+        return Trained(sum(int(c.t_) // shape.batch for c in fitted), lambda: max(share_right(c.predict(X), y) for c in fitted))
+
+    train()  # start the processes and have them import scikit-learn
+    return train
+
+
+def torch_net(shape: Shape) -> Any:
+    """The network with new weights."""
+    import torch
+
+    layers = [layer for n_in, n_out in pairwise(shape.sizes) for layer in (torch.nn.Linear(n_in, n_out), torch.nn.ReLU())]
+    return torch.nn.Sequential(*layers[:-1])
+
+
+def torch_vmap(shape: Shape, X: Any, y: Any) -> Train:
+    """torch's recipe for ensembles, all networks in one call: stacked weights, vmap of the gradient, Adam by hand on the stacks.
+
+    The networks share their batches. Fewer at once was slower at all our shapes: a call costs more than what it computes.
+    """
+    import torch
+    from torch.func import functional_call, grad_and_value, stack_module_state, vmap
+
+    X, y, net = torch.from_numpy(X), torch.from_numpy(y), torch_net(shape).to("meta")
+    rates = torch.tensor(shape.rates(), dtype=torch.float32)
+    columns = {k: rates.view(-1, *[1] * v.ndim) for k, v in net.named_parameters()}
+
+    def loss(params: Any, X: Any, y: Any) -> Any:
+        return torch.nn.functional.cross_entropy(functional_call(net, params, (X,)), y)
+
+    gradients = vmap(grad_and_value(loss), in_dims=(0, None, None))
+
+    def adam(params: Any, grads: Any, moments: Any, step: int) -> None:
+        for k, g in grads.items():
+            m, v = moments[k]
+            m.lerp_(g, 1 - 0.9)
+            v.mul_(0.999).addcmul_(g, g, value=1 - 0.999)
+            root = v.sqrt().div_((1 - 0.999**step) ** 0.5).add_(1e-8)
+            params[k].sub_(columns[k] / (1 - 0.9**step) * m / root)
+
+    def train() -> Trained:
+        stacked, _ = stack_module_state([torch_net(shape) for _ in rates])
+        params = {k: v.detach() for k, v in stacked.items()}
+        moments, step = {k: (torch.zeros_like(v), torch.zeros_like(v)) for k, v in params.items()}, 0
+        for _ in range(shape.epochs):
+            for rows in torch.randperm(len(X)).split(shape.batch):
+                grads, _ = gradients(params, X[rows], y[rows])
+                step += 1
+                adam(params, grads, moments, step)
+
+        def best() -> float:
+            logits = vmap(lambda p: functional_call(net, p, (X,)))(params)
+            return max(share_right(each.argmax(dim=1), y) for each in logits)
+
+        return Trained(step * len(rates), best)
+
+    return train
+
+
+def torch_loop(shape: Shape, X: Any, y: Any) -> Train:
+    """One network after the other with torch.optim.Adam, on tensors in memory, default threads. LOOPED of them, evenly spread."""
+    import torch
+
+    X, y, loss = torch.from_numpy(X), torch.from_numpy(y), torch.nn.CrossEntropyLoss()
+    rates = [float(rate) for rate in shape.rates()]
+    few = min(LOOPED, len(rates))
+    rates = [rates[(2 * i + 1) * len(rates) // (2 * few)] for i in range(few)]
+
+    def train() -> Trained:
+        nets, steps = [torch_net(shape) for _ in rates], 0
+        for net, rate in zip(nets, rates, strict=True):
+            optimizer = torch.optim.Adam(net.parameters(), lr=rate)
+            for _ in range(shape.epochs):
+                for rows in torch.randperm(len(X)).split(shape.batch):
+                    optimizer.zero_grad()
+                    loss(net(X[rows]), y[rows]).backward()
+                    optimizer.step()
+                    steps += 1
+        return Trained(steps, lambda: max(share_right(net(X).argmax(dim=1), y) for net in nets))
+
+    return train
+
+
+def matmul_bound(shape: Shape, X: Any, y: Any) -> Train:
+    """Nothing but the matrix products of the steps, as XLA does them, on one batch that need not be fetched; a thread a core.
+
+    A tile of networks at once: the products with X are one wide product, as the networks share it, the others batched. A
+    column is a sample, as in the notes: of the layouts tried it was the fastest. What keeps XLA from taking products out
+    of the loop, or making them others, is what the lane's bound explains.
+    """
+    from concurrent.futures import ThreadPoolExecutor
+
+    import jax
+    import jax.numpy as jnp
+
+    batch, tile = jnp.asarray(X[: shape.batch]), shape.tile or shape.models
+    draw = jax.nn.initializers.he_normal(in_axis=2, out_axis=1, batch_axis=0)
+    sizes = [min(tile, shape.models - done) for done in range(0, shape.models, tile)]
+    tiles = [[draw(jax.random.key(n_in), (size, n_out, n_in)) for n_in, n_out in pairwise(shape.sizes)] for size in sizes]
+
+    def products(W: Any, X: Any) -> Any:
+        tile, n_out, n_in = W[0].shape
+        z, grads = [X.T, (W[0].reshape(tile * n_out, n_in) @ X.T).reshape(tile, n_out, -1)], []
+        for l in range(1, len(W)):
+            z.append(W[l] @ z[l])
+        delta = z[-1]
+        for l in reversed(range(1, len(W))):
+            grads.append(delta @ z[l].mT)
+            delta = jax.lax.optimization_barrier(W[l].mT @ delta)
+        return [*grads, (delta.reshape(tile * n_out, -1) @ X).reshape(W[0].shape)]
+
+    @jax.jit
+    def run(W: Any, X: Any) -> Any:
+        def step(carry: Any, _: None) -> Any:
+            W, grads = carry[0], products(carry[0], X)
+            return ([W[0].at[:, 0, 0].add(1e-12 * grads[-1][:, 0, 0]), *W[1:]], grads), None
+
+        return jax.lax.scan(step, (W, [jnp.zeros_like(w) for w in reversed(W)]), length=shape.steps)[0]
+
+    def train() -> Trained:
+        with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+            list(pool.map(lambda W: jax.block_until_ready(run(W, batch)), tiles))
+        return Trained(shape.steps * shape.models, lambda: None, {"tile": tile})
+
+    return train

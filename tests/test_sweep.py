@@ -1,0 +1,307 @@
+"""The sweep engine: lanes are what train runs, whatever is killed goes on to the same bits."""
+
+import numpy as np
+import polars as pl
+import pytest
+from polars.testing import assert_frame_equal
+
+import mlp_opt as mo
+from mlp_opt import experiment
+from mlp_opt.data import sources
+from mlp_opt.errors import InputError
+from mlp_opt.store import model_files
+from mlp_opt.sweeps import replay, run, study, tiles
+
+SPACE = {"learning_rate": {"log_uniform": [1e-3, 1.0]}, "optimizer": ["momentum", "adam"]}
+BASE = {"hidden": (8,), "epochs": 6, "batch_size": 16}
+
+
+def make(space=SPACE, **settings):
+    config, options = study.settings_of({"dataset": "iris"} | BASE | {"trials": 12, "tile": 4} | settings)
+    return study.make(config, options, space)
+
+
+def folder_of(path, made, space=SPACE):
+    path.mkdir()
+    run.start(made, space, (), path)
+    return path
+
+
+def without_time(frame):
+    return frame.drop("seconds")
+
+
+@pytest.fixture(scope="module")
+def plain():
+    return mo.sweep(SPACE, "iris", **BASE, trials=12, tile=4)
+
+
+def test_every_lane_is_the_run_that_train_would_do(plain):
+    made = make()
+    for row in plain.table.iter_rows(named=True):
+        real = made.experiment(study.LaneId(row["trial"], 0, 0))
+        alone = experiment.run(real)
+        assert row["status"] == alone.stopped == "finished"
+        assert row["best_epoch"] == alone.best_epoch
+        at = alone.best_epoch - 1
+        for name in ("train_loss", "train_accuracy", "val_loss", "val_accuracy"):
+            assert row[name] == pytest.approx(alone.history[name][at], rel=1e-3, abs=1e-4), (row["trial"], name)
+        scores = experiment.finish(real, alone).about["metrics"]
+        assert row["test_loss"] == pytest.approx(scores["test_loss"], rel=1e-3)
+
+
+def test_the_table_has_a_row_a_lane_with_everything_in_it(plain):
+    assert len(plain.table) == 12
+    assert set(plain.table["optimizer"]) == {"momentum", "adam"}
+    wanted = {"trial", "fold", "repeat", "seed", "learning_rate", "status", "epochs", "best_epoch", "diverged_at", "value", "seconds"}
+    assert wanted | {f"{p}_{w}" for p in ("train", "val", "test") for w in ("loss", "accuracy")} <= set(plain.table.columns)
+    board = plain.leaderboard
+    assert board["rank"].to_list() == list(range(1, 11))
+    assert board["val_loss"].to_list() == sorted(board["val_loss"].to_list())
+    assert board["trial"][0] == plain.best.about["trial"]["trial"]
+
+
+def test_best_and_ensemble_predict_what_the_table_says(plain, tmp_path):
+    data = sources.load("iris")
+    made = make()
+    row = plain.table.filter(pl.col("trial") == plain.leaderboard["trial"][0]).row(0, named=True)
+    assert run.score(plain.best, made.test.X, made.test.y) == pytest.approx(row["test_accuracy"])
+    assert plain.best.about["metrics"]["validation_loss"] == pytest.approx(row["val_loss"], rel=1e-5)
+    members = plain.ensemble.members
+    assert [m.about["trial"]["trial"] for m in members] == plain.leaderboard["trial"].to_list()[:8]
+    mean = np.mean([m.predict(data.X) for m in members], axis=0)
+    np.testing.assert_array_equal(plain.ensemble.predict(data.X), mean)
+    model_files.save(tmp_path, plain.ensemble)
+    np.testing.assert_array_equal(mo.load(tmp_path).predict(data.X), mean)
+
+
+def test_a_diverging_neighbour_changes_no_bit():
+    space = {"learning_rate": [0.01, 0.02, 0.05, 0.1]}
+    wild = {"learning_rate": [0.01, 1e30, 0.05, 0.1]}
+    tables = [mo.sweep(s, "iris", **BASE, optimizer="sgd", method="grid", tile=4).table for s in (space, wild)]
+    assert tables[1]["status"].to_list() == ["finished", "diverged", "finished", "finished"]
+    assert tables[1]["diverged_at"][1] >= 1
+    assert tables[1]["value"][1] is None
+    keep = pl.col("trial") != 1
+    assert_frame_equal(without_time(tables[0].filter(keep)), without_time(tables[1].filter(keep)), check_exact=True)
+
+
+def test_bits_do_not_depend_on_place_or_on_how_a_tile_is_filled():
+    rates = [0.01, 0.02, 0.03, 0.05, 0.1, 0.2]
+    first = mo.sweep({"learning_rate": rates}, "iris", **BASE, method="grid", tile=4).table
+    turned = mo.sweep({"learning_rate": rates[::-1]}, "iris", **BASE, method="grid", tile=4).table.sort("learning_rate")
+    assert first["val_loss"].to_list() == turned["val_loss"].to_list()
+
+
+def test_all_diverged_is_no_crash():
+    found = mo.sweep({"learning_rate": [1e30, 1e31]}, "iris", **BASE, optimizer="sgd", method="grid")
+    assert found.best is None
+    assert found.ensemble is None
+    assert found.leaderboard.is_empty()
+
+
+def test_folds_and_repeats_are_lanes_and_the_test_part_is_never_in_them():
+    made = make(folds=3, repeats=2)
+    assert len(made.folds) == 3
+    held = [tuple(row) for _, part, _ in made.folds for row in part.X]
+    counts = {len(part.y) for _, part, _ in made.folds}
+    assert len(counts) == 1
+    for rows, part, scaler in made.folds:
+        np.testing.assert_allclose(scaler.X(rows.X).mean(axis=0), 0, atol=1e-9)
+        assert len(rows.y) + len(part.y) <= 120
+    assert len(held) == 3 * counts.pop()
+    found = mo.sweep(SPACE, "iris", **BASE, trials=4, folds=3, repeats=2, tile=4)
+    assert len(found.table) == 4 * 6
+    assert found.table.group_by("trial").agg(pl.col("seed").unique().sort())["seed"].to_list() == [[0, 1]] * 4
+    best = found.leaderboard.row(0, named=True)
+    mine = found.table.filter(pl.col("trial") == best["trial"])
+    assert best["val_loss"] == pytest.approx(mine["val_loss"].mean())
+    assert best["val_loss_se"] == pytest.approx(mine["val_loss"].std() / np.sqrt(6))
+    assert best["lanes"] == 6
+    assert found.best.about["rows"]["train"] == 120  # refitted on all rows that are not test rows
+    assert found.best.about["metrics"]["cv_lanes"] == 6
+
+
+def test_halving_drops_the_worst_and_its_survivors_end_on_the_bits_of_the_full_sweep():
+    full = mo.sweep(SPACE, "iris", **BASE | {"epochs": 9}, trials=18, tile=4)
+    cut = mo.sweep(SPACE, "iris", **BASE | {"epochs": 9}, trials=18, tile=4, halving=True)
+    assert sorted(cut.table["epochs"].to_list()) == [1] * 12 + [3] * 4 + [9] * 2
+    assert cut.table["status"].to_list().count("halved") == 16
+    ended = cut.table.filter(pl.col("status") == "finished")
+    same = full.table.join(ended.select("trial"), on="trial", maintain_order="right")
+    assert ended["val_loss"].to_list() == same["val_loss"].to_list()
+    first = cut.rungs.filter(pl.col("rung") == 0).sort("value", "trial")
+    assert set(first["trial"][:6]) == set(cut.rungs.filter(pl.col("rung") == 1)["trial"])
+    assert len(cut.histories[ended["trial"][0]]["epoch"]) == 9
+
+
+def test_hyperband_deals_trials_to_brackets():
+    found = mo.sweep(SPACE, "iris", **BASE | {"epochs": 9}, trials=18, tile=4, halving=True, brackets=3)
+    assert set(found.table["bracket"]) == {0, 1, 2}
+    assert found.table.filter(pl.col("bracket") == 2)["epochs"].to_list() == [9] * len(found.table.filter(pl.col("bracket") == 2))
+
+
+def test_a_bucket_is_compiled_once_and_no_rung_compiles():
+    tiles.advance_tile.clear_cache()
+    mo.sweep(SPACE, "iris", **BASE | {"epochs": 9}, trials=21, tile=4, halving=True, repeats=2)
+    assert tiles.advance_tile._cache_size() == 2  # momentum and adam
+
+
+@pytest.mark.parametrize(
+    "settings", [{}, {"halving": True, "epochs": 9}, {"folds": 3, "repeats": 2, "trials": 6}], ids=["plain", "halving", "folds"]
+)
+def test_a_stopped_sweep_goes_on_to_the_same_bits(settings, tmp_path):
+    oracle = run.run(make(**settings), folder_of(tmp_path / "oracle", make(**settings)))
+    settings = settings | {"workers": 1}
+    path = folder_of(tmp_path / "stopped", make(**settings))
+    stops = 0
+    while True:
+        tiles_done = []
+
+        def stop(engine, tiles_done=tiles_done):
+            tiles_done.append(engine.progress.epochs_done)
+            if len(tiles_done) > 1 and len({*tiles_done}) > 1:
+                engine.stop.set()
+
+        found = run.run(make(**settings), path, stop)
+        if found is not None:
+            break
+        stops += 1
+    assert stops >= 2
+    assert_frame_equal(without_time(oracle.table), without_time(found.table), check_exact=True)
+    for a, b in zip(oracle.best.params, found.best.params, strict=True):
+        np.testing.assert_array_equal(a.W, b.W)
+    assert oracle.best.about["metrics"] == found.best.about["metrics"]
+    assert_frame_equal(without_time(mo.load_sweep(path)), without_time(found.table))
+
+
+def _damage(path):
+    content = bytearray(path.read_bytes())
+    content[-9] ^= 1
+    path.write_bytes(content)
+
+
+def test_damaged_files_are_set_aside_and_what_they_held_is_done_again(tmp_path):
+    settings = {"halving": True, "epochs": 9}
+    oracle = run.run(make(**settings), folder_of(tmp_path / "oracle", make(**settings)))
+    path = folder_of(tmp_path / "hurt", make(**settings))
+
+    def stop(engine):
+        if sum(1 for p in (path / "states").iterdir() if p.name.startswith("b0")) >= 2:
+            engine.stop.set()
+
+    assert run.run(make(**settings), path, stop) is None
+    hurt = min(p for p in (path / "states").iterdir() if p.name.startswith("b0"))
+    _damage(hurt)
+    log = (path / "trials.jsonl").read_bytes()
+    (path / "trials.jsonl").write_bytes(log[:-20])
+    found = run.run(make(**settings), path)
+    assert (path / "states" / f"{hurt.name}.damaged").exists()
+    assert (path / "trials.jsonl.damaged").read_bytes() == log[:-20]
+    assert_frame_equal(without_time(oracle.table), without_time(found.table), check_exact=True)
+
+
+def test_lost_weights_of_the_best_are_trained_again(tmp_path, plain):
+    path = folder_of(tmp_path / "sweep", make())
+    found = run.run(make(), path)
+    assert_frame_equal(without_time(plain.table), without_time(found.table), check_exact=True)
+    for saved in (path / "models").iterdir():
+        _damage(saved)
+    again = run.run(make(), path)
+    assert_frame_equal(without_time(found.table), without_time(again.table), check_exact=True)
+    np.testing.assert_array_equal(found.best.params[0].W, again.best.params[0].W)
+
+
+def test_the_damaged_checkpoint_of_a_tile_gives_way_to_the_one_before(tmp_path):
+    from mlp_opt.store.sweep_folder import SweepFolder
+
+    folder = SweepFolder(tmp_path)
+    folder.save("states/part-x", {"a": np.arange(3)})
+    folder.save("states/part-x", {"a": np.arange(3) + 1})
+    np.testing.assert_array_equal(folder.load("states/part-x")["a"], [1, 2, 3])
+    _damage(tmp_path / "states/part-x.safetensors")
+    np.testing.assert_array_equal(folder.load("states/part-x")["a"], [0, 1, 2])
+    assert folder.damaged
+    (tmp_path / "states/part-x.safetensors.1").write_bytes(b"x" * 5)
+    assert folder.load("states/part-x") is None
+
+
+def test_a_trial_trained_again_has_the_same_bits(tmp_path):
+    settings = {"folds": 2, "repeats": 2, "trials": 5, "patience": 2, "epochs": 12}
+    path = folder_of(tmp_path / "sweep", make(**settings))
+    table = run.run(make(**settings), path).table
+    for lane in ((0, 0, 0), (3, 1, 1)):
+        _, go = replay.prepare(path, lane)
+        again = go()
+        row = table.filter((pl.col("trial") == lane[0]) & (pl.col("fold") == lane[1]) & (pl.col("repeat") == lane[2])).row(0, named=True)
+        assert len(again.history["epoch"]) == row["epochs"]
+        assert again.history["val_loss"][again.best_epoch - 1] == row["val_loss"]
+    with pytest.raises(InputError, match="trial must be from 0 to 4"):
+        replay.prepare(path, (9, 0, 0))
+
+
+def test_resume_refuses_another_configuration_and_other_data(tmp_path):
+    X, y = np.random.default_rng(0).normal(size=(60, 3)), np.arange(60) % 2
+    out = tmp_path / "s"
+    mo.sweep({"learning_rate": [0.1, 0.2]}, X, y, method="grid", epochs=1, out=out)
+    with pytest.raises(InputError, match="already holds files"):
+        mo.sweep({"learning_rate": [0.1, 0.2]}, X, y, method="grid", epochs=1, out=out)
+    with pytest.raises(InputError, match="holds another sweep"):
+        mo.sweep({"learning_rate": [0.1, 0.3]}, X, y, method="grid", epochs=1, out=out, resume=True)
+    with pytest.raises(InputError, match="not those that the sweep"):
+        mo.sweep({"learning_rate": [0.1, 0.2]}, X + 1, y, method="grid", epochs=1, out=out, resume=True)
+    config = (out / "config.toml").read_text()
+    (out / "config.toml").write_text(config.replace("epochs = 1", "epochs = 2"))
+    with pytest.raises(InputError, match="was changed since the sweep began"):
+        mo.sweep({"learning_rate": [0.1, 0.2]}, X, y, method="grid", epochs=2, out=out, resume=True)
+
+
+@pytest.mark.parametrize(
+    ("space", "settings", "said"),
+    [
+        ({"batch_size": [16, 4096]}, {}, "trial 1 (batch_size=4096): batch_size 4096 is larger than the 108 training rows"),
+        ({"optimizer": ["adam", "momentun"]}, {}, "did you mean 'momentum'"),
+        ({"optimizer_options": {"momentum": [0.9]}}, {}, "unknown option of optimizer adam 'momentum'"),
+        ({"learning_rate": [0.1, -0.1]}, {}, "trial 1 (learning_rate=-0.1): learning_rate must be a number > 0"),
+        ({"learning_rate": [0.1]}, {"method": "girid"}, "did you mean 'grid'"),
+        ({"learning_rate": [0.1]}, {"folds": 99}, "folds must be at most 40"),
+        ({"learning_rate": [0.1]}, {"brackets": 3}, "brackets 3 needs halving"),
+        ({"learning_rate": [0.1]}, {"eta": 1, "halving": True}, "eta must be a whole number >= 2"),
+        ({"learning_rate": [0.1]}, {"epoch": 3}, "did you mean 'epochs'"),
+        ({"learning_rate": [0.1]}, {"trials": 0, "method": "random"}, "trials must be a whole number >= 1"),
+        ({"activation": ["relu", "step"]}, {}, "activation 'step' cannot be trained"),
+    ],
+)
+def test_wrong_settings_say_what_is_accepted(space, settings, said):
+    with pytest.raises(InputError) as error:
+        mo.sweep(space, "iris", **{"method": "grid"} | settings)
+    assert said in str(error.value)
+
+
+def test_arrays_of_a_regression_and_of_named_classes():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(80, 3))
+    found = mo.sweep({"learning_rate": [0.01, 0.1]}, X, X @ [1.0, -2.0, 0.5], method="grid", hidden=(16,), epochs=30)
+    assert found.best.about["metrics"]["test_r2"] > 0.8
+    named = mo.sweep({"learning_rate": [0.01, 0.1]}, X, np.where(X[:, 0] > 0, "up", "down"), method="grid", epochs=20)
+    assert named.best.classes == ("down", "up")
+    assert named.best.about["metrics"]["test_accuracy"] > 0.8
+
+
+def test_neutral_numbers_stay_in_the_program_where_they_vary():
+    made = make({"l2": [0.0, 1e-3], "dropout": [0.0, 0.2]}, method="grid")
+    assert len(made.plan.buckets) == 1
+    assert len(make({"optimizer": ["adam"]}, method="grid").plan.buckets[0].rows[0]) < len(made.plan.buckets[0].rows[0])
+
+
+def test_no_validation_ranks_by_training_and_keeps_the_last_weights():
+    found = mo.sweep({"learning_rate": [0.01, 0.1]}, "iris", method="grid", **BASE, validation=0.0)
+    assert found.table["val_loss"].is_null().all()
+    assert found.leaderboard.columns[3:5] == ["train_accuracy", "train_loss"]
+
+
+def test_many_trials_are_planned_into_few_buckets():
+    config, options = study.settings_of({"dataset": "iris", "trials": 20_000, **BASE})
+    made = study.make(config, options, SPACE)
+    assert [b.spec for b in made.plan.buckets] == [made.plan.buckets[0].spec] * 2
+    assert sum(len(b.trials) for b in made.plan.buckets) == 20_000
