@@ -126,7 +126,8 @@ def load_sweep_toml(path: str | Path) -> tuple[dict[str, Any], dict[str, Any], d
     for name, table, kind in (("sweep", sweep, dict), ("space", space, dict), ("when", when, list)):
         if not isinstance(table, kind):
             raise InputError(f"{path}: {name} must be a table{'' if kind is dict else ' in double brackets, [[when]]'}, got {table!r}")
-    return _checked(Path(path), values, TrainConfig), _checked(Path(path), sweep, SweepConfig, "[sweep] "), space, when
+    tables = ("[sweep]", "[space]", "[[when]]")
+    return _checked(Path(path), values, TrainConfig, also=tables), _checked(Path(path), sweep, SweepConfig, "[sweep] "), space, when
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -138,10 +139,11 @@ def _read(path: Path) -> dict[str, Any]:
         raise InputError(f"{path} is not TOML: {error}") from error
 
 
-def _checked(path: Path, values: dict[str, Any], kind: type, table: str = "") -> dict[str, Any]:
+def _checked(path: Path, values: dict[str, Any], kind: type, table: str = "", also: tuple[str, ...] = ()) -> dict[str, Any]:
     hints = get_type_hints(kind)
     for key, value in values.items():
-        check_name(f"key in {path}", key, hints)
+        if key not in hints:
+            check_name(f"key in {path}", key, (*hints, *also))
         values[key] = typed(f"{path}: {table}{key}", value, hints[key])
     return values
 

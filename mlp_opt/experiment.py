@@ -8,6 +8,7 @@ import math
 import platform
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import jax
@@ -153,10 +154,16 @@ def _schedule(config: TrainConfig, steps: int) -> Any:
     return make(**defaults[config.schedule] | _checked_options("schedule", config.schedule, make, config.schedule_options))
 
 
+@lru_cache
+def _options_of(make: Callable[..., Any]) -> dict[str, inspect.Parameter]:
+    """The arguments that a configuration may give."""
+    taken = {k: p for k, p in inspect.signature(make).parameters.items() if k not in ("learning_rate", "mask", "weight_decay_mask")}
+    return {k: p for k, p in taken.items() if not k.endswith("dtype")}
+
+
 def _checked_options(kind: str, name: str, make: Callable[..., Any], options: dict[str, Any]) -> dict[str, Any]:
     """The options of an optimizer or schedule, each known to it and of the right type."""
-    taken = {k: p for k, p in inspect.signature(make).parameters.items() if k not in ("learning_rate", "mask", "weight_decay_mask")}
-    accepted = {k: p for k, p in taken.items() if not k.endswith("dtype")}
+    accepted = _options_of(make) if options else {}
     for key, value in options.items():
         check_name(f"option of {kind} {name}", key, accepted)
         flag = isinstance(accepted[key].default, bool)

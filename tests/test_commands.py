@@ -258,3 +258,134 @@ def test_help_is_quick_and_imports_neither_jax_nor_scikit_learn():
     assert run.returncode == 0
     assert "--learning-rate" in run.stdout
     assert program("--version").stdout.startswith("mlp-opt ")
+
+
+SWEEP = ["sweep", "iris", "--epochs", "3", "--hidden", "8", "--trials", "8", "--space", "learning_rate = {log_uniform = [1e-3, 1.0]}"]
+
+
+def test_sweep_leaves_a_table_a_report_and_models(tmp_path, capsys):
+    assert cli.main([*SWEEP, "--space", 'optimizer = ["momentum", "adam"]', "--out", "runs/s"]) == 0
+    folder = tmp_path / "runs" / "s"
+    out, _ = capsys.readouterr()
+    assert "8 networks in" in out
+    assert "mean of the best 8" in out
+    assert {"config.toml", "plan.json", "trials.jsonl", "trials.parquet", "best", "ensemble", "figures", "report.html", "result.json"} <= {
+        p.name for p in folder.iterdir()
+    }
+    table = mo.load_sweep(folder)
+    assert len(table) == 8
+    assert set(table["optimizer"]) == {"momentum", "adam"}
+    page = (folder / "report.html").read_text()
+    for name in ("headline", "sensitivity", "best_curves"):
+        assert image.imread(folder / "figures" / f"{name}.png")[..., :3].std() > 0.02
+        assert f'id="{name}"' in page
+    assert mo.load(folder / "best").predict(np.ones((2, 4))).shape == (2, 3)
+    assert mo.load(folder / "ensemble").predict(np.ones((2, 4))).shape == (2, 3)
+    best = json.loads((folder / "result.json").read_text())["best_trial"]
+
+    assert cli.main(["sweep", "show", "runs/s", "--top", "3"]) == 0
+    shown = capsys.readouterr().out
+    assert shown.count("finished") == 3
+    assert cli.main(["sweep", "show", "runs/s", "--json"]) == 0
+    assert len(json.loads(capsys.readouterr().out)) == 8
+
+    assert cli.main(["train", "--from", "runs/s", "--trial", str(best), "--out", "again"]) == 0
+    with open("again/history.csv") as file:
+        rows = list(csv.DictReader(file))
+    row = table.row(best, named=True)
+    assert float(rows[row["best_epoch"] - 1]["val_loss"]) == row["val_loss"]
+    np.testing.assert_array_equal(mo.load("again").params[0].W, mo.load(folder / "best").params[0].W)
+    assert cli.main(["sweep", "--resume", "runs/s"]) == 2
+    assert "is finished" in capsys.readouterr().err
+
+
+SPACE_FILE = """
+dataset = "iris"
+epochs = 2
+hidden = [8]
+
+[sweep]
+method = "grid"
+
+[space]
+optimizer = ["sgd", "momentum"]
+learning_rate = {log_uniform = [1e-3, 1.0], points = 2}
+
+[[when]]
+optimizer = "momentum"
+space.optimizer_options.momentum = [0.5, 0.9]
+"""
+
+
+def test_a_space_file_with_a_conditional_block(tmp_path, capsys):
+    (tmp_path / "space.toml").write_text(SPACE_FILE)
+    assert cli.main(["sweep", "--config", "space.toml", "--json", "--out", "s"]) == 0
+    assert json.loads(capsys.readouterr().out)["networks"] == 2 + 4
+    table = mo.load_sweep("s")
+    assert table["optimizer_options.momentum"].null_count() == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "arguments", "said"),
+    [
+        (SPACE_FILE.replace("learning_rate =", "learning_rat ="), [], "did you mean 'learning_rate'"),
+        (SPACE_FILE.replace("[1e-3, 1.0]", "[0.0, 1.0]"), [], "space.toml: learning_rate: log_uniform needs low > 0, got [0.0, 1.0]"),
+        (SPACE_FILE.replace("[1e-3, 1.0]", "[1.0, 1.0]"), [], "the range is empty"),
+        (SPACE_FILE, ["--batch-size", "4096"], "batch_size 4096 is larger than the 108 training rows"),
+        (SPACE_FILE, ["--method", "random", "--trials", "0"], "trials must be a whole number >= 1, got 0"),
+        (SPACE_FILE.replace("[sweep]", "[swept]"), [], "did you mean '[sweep]'"),
+        (SPACE_FILE.replace('method = "grid"', "methods = 1"), [], "did you mean 'method'"),
+        (SPACE_FILE + "x = ", [], "space.toml is not TOML"),
+        (SPACE_FILE, ["--space", "optimizer = [adam]"], "is not TOML"),
+        (SPACE_FILE, ["--resume", "elsewhere"], "give no other options"),
+        ("", [], "name a dataset"),
+    ],
+)
+def test_a_wrong_sweep_is_one_line_and_leaves_nothing(tmp_path, capsys, text, arguments, said):
+    (tmp_path / "space.toml").write_text(text)
+    assert cli.main(["sweep", "--config", "space.toml", *arguments]) == 2
+    _, err = capsys.readouterr()
+    assert said in err
+    assert err.count("\n") == 1
+    assert {p.name for p in tmp_path.iterdir()} <= {"space.toml", "cache"}
+
+
+def test_a_folder_that_holds_another_sweep_is_left_alone(tmp_path, capsys):
+    (tmp_path / "s").mkdir()
+    (tmp_path / "s" / "trials.jsonl").write_text("precious")
+    assert cli.main([*SWEEP, "--out", "s"]) == 2
+    assert "already holds files" in capsys.readouterr().err
+    assert (tmp_path / "s" / "trials.jsonl").read_text() == "precious"
+    assert cli.main(["sweep", "--resume", "nowhere"]) == 2
+    assert "cannot read the configuration nowhere/config.toml" in capsys.readouterr().err
+
+
+def test_an_interrupted_sweep_goes_on_to_the_same_table(tmp_path):
+    long = [*SWEEP[:2], "--epochs", "40", "--trials", "64", "--tile", "2", "--hidden", "64,64", *SWEEP[-2:]]
+    assert program(*long, "--out", "whole").returncode == 0
+    process = subprocess.Popen([sys.executable, "-m", "mlp_opt", *long, "--out", "cut"], stderr=subprocess.PIPE, text=True)
+    while process.poll() is None and not (tmp_path / "cut" / "trials.jsonl").exists():
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    err = process.communicate(timeout=60)[1]
+    assert process.returncode == 130, err
+    assert "continue with: mlp-opt sweep --resume cut" in err
+    assert len((tmp_path / "cut" / "trials.jsonl").read_text().splitlines()) < 64
+    config = tmp_path / "cut" / "config.toml"
+    original = config.read_text()
+    config.write_text(original.replace("epochs = 40", "epochs = 41"))
+    refused = program("sweep", "--resume", "cut")
+    assert refused.returncode == 2
+    assert "was changed since the sweep began" in refused.stderr
+    config.write_text(original)
+    assert program("sweep", "--resume", "cut").returncode == 0
+    whole, cut = mo.load_sweep("whole").drop("seconds"), mo.load_sweep("cut").drop("seconds")
+    assert whole.equals(cut)
+
+
+def test_all_diverged_is_exit_1_and_still_a_report(tmp_path, capsys):
+    wild = ["--space", "learning_rate = [1e30, 1e31]", "--method", "grid", "--optimizer", "sgd"]
+    assert cli.main([*SWEEP[:4], *wild, "--out", "s"]) == 1
+    assert "every run diverged" in capsys.readouterr().err
+    assert (tmp_path / "s" / "report.html").exists()
+    assert mo.load_sweep("s")["status"].to_list() == ["diverged"] * 2

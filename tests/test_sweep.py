@@ -151,6 +151,7 @@ def test_a_bucket_is_compiled_once_and_no_rung_compiles():
     "settings", [{}, {"halving": True, "epochs": 9}, {"folds": 3, "repeats": 2, "trials": 6}], ids=["plain", "halving", "folds"]
 )
 def test_a_stopped_sweep_goes_on_to_the_same_bits(settings, tmp_path):
+    settings = settings | {"tile": 1}
     oracle = run.run(make(**settings), folder_of(tmp_path / "oracle", make(**settings)))
     settings = settings | {"workers": 1}
     path = folder_of(tmp_path / "stopped", make(**settings))

@@ -27,13 +27,15 @@ LOG, PLAN, CONFIG = "trials.jsonl", "plan.json", "config.toml"
 
 
 class SweepFolder:
-    """Reads and writes a sweep's folder. `damaged` lists what had to be set aside."""
+    """Reads and writes a sweep's folder. `damaged` lists what had to be set aside. kept: whether anyone will come back to it."""
 
-    def __init__(self, path: Path):
-        self.path = path
+    def __init__(self, path: Path, kept: bool = True):
+        self.path, self.kept = path, kept
         self.damaged: list[str] = []
         for name in ("states", "models"):
             (path / name).mkdir(exist_ok=True)
+        for left in (*path.glob(".*"), *path.glob("*/.*")):  # temporary files of a process that was killed
+            left.unlink(missing_ok=True)
 
     def save_plan(self, tiles: list[int], data: str) -> None:
         """Remember the tile sizes: the same ones give the same bits. data: a digest of the samples."""
@@ -59,8 +61,9 @@ class SweepFolder:
         text = "".join(json.dumps(row, allow_nan=False) + "\n" for row in rows)
         with open(self.path / LOG, "ab") as file:
             file.write(text.encode())
-            file.flush()
-            os.fsync(file.fileno())
+            if self.kept:
+                file.flush()
+                os.fsync(file.fileno())
 
     def rows(self) -> list[dict[str, Any]]:
         """The lines of trials.jsonl. What a crash left of a line is cut off; a damaged line is set aside with the whole file kept."""
@@ -84,6 +87,9 @@ class SweepFolder:
     def save(self, name: str, content: dict[str, np.ndarray]) -> None:
         """Write states/... or models/... atomically; the file of that name, if any, becomes NAME.1."""
         path = self._path(name)
+        if not self.kept:
+            path.write_bytes(arrays.dump(content, {"sha256": _digest(content)}))
+            return
         if path.exists():
             os.replace(path, self._before(path))
         files.write(path, arrays.dump(content, {"sha256": _digest(content)}))

@@ -24,6 +24,8 @@ from .plan import Bucket, Plan
 from .pool import Pool
 from .worker import Done, Progress, Task, Trainer, packed
 
+AHEAD = 2  # tiles that wait for a worker, so that none waits for this thread
+
 
 class Engine:
     """Trains the lanes of a plan. `datasets`: one a fold; `tests`: (X, y) a fold, for scores that choose nothing."""
@@ -75,22 +77,18 @@ class Engine:
         queue: deque[Task] = deque()
         open_rungs = self._resume(queue)
         flying: dict[Future[Done | None], Task] = {}
-        free = list(range(self.workers))
-        slot: dict[Future[Done | None], int] = {}
         pool = ThreadPoolExecutor(self.workers)
         try:
             while (queue and not self.stop.is_set()) or flying:
-                while free and queue and not self.stop.is_set():
-                    worker = free.pop()
+                while queue and len(flying) < self.workers + AHEAD and not self.stop.is_set():
                     task = self._pick(queue, set(flying.values()))
-                    future = pool.submit(self.trainer.train, task, worker % len(self.devices), self.stop)
-                    flying[future], slot[future] = task, worker
+                    flying[pool.submit(self.trainer.train, task, self.stop)] = task
                 finished, _ = wait(flying, timeout=0.25, return_when=FIRST_COMPLETED)
                 for future in finished:
-                    task = flying.pop(future)
-                    free.append(slot.pop(future))
-                    done = future.result()
-                    if done is not None:
+                    task, done = flying.pop(future), future.result()
+                    if done is None:
+                        queue.appendleft(task)
+                    else:
                         self._finish(task, done, open_rungs, queue)
                 tell(self)
         except BaseException:  # Ctrl-C in a notebook, a full disk: let the tiles under way save themselves
@@ -98,11 +96,11 @@ class Engine:
             raise
         finally:
             pool.shutdown(wait=True)
-        return not queue and not self.stop.is_set()
+        return not queue
 
     def _pick(self, queue: deque[Task], flying: set[Task]) -> Task:
         """The next tile; one whose program is being compiled by another worker waits, if there are others."""
-        compiling = {t.bucket for t in flying} - {b for b, _ in self.trainer.compiled}
+        compiling = {t.bucket for t in flying if not any((t.bucket, d) in self.trainer.compiled for d in range(len(self.devices)))}
         for i, task in enumerate(queue):
             if task.bucket not in compiling:
                 del queue[i]

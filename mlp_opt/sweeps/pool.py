@@ -75,7 +75,7 @@ class Pool:
             self._live.discard(key)
 
     def _save(self, key: str, lanes: list[int]) -> None:
-        if lanes:
+        if lanes and self.folder.kept:
             content = {f"{lane}/{name}": array for lane in lanes for name, array in self.models[lane].items()}
             self.folder.save(f"models/{key}", content)
             self.file_of |= dict.fromkeys(lanes, key)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 import tempfile
@@ -26,6 +27,7 @@ from ..store.sweep_folder import CONFIG, SweepFolder
 from . import study as studies
 from . import table as tables
 from .engine import Engine
+from .plan import LaneId
 from .study import Study
 from .worker import Done, Task
 
@@ -104,7 +106,7 @@ def run(
     kept: bool = True,
 ) -> Sweep | None:
     """Train what is not done yet, gather and write the results. None if `stop` was set before the end."""
-    started, folder = time.perf_counter(), SweepFolder(path)
+    started, folder = time.perf_counter(), SweepFolder(path, kept)
     describe = _Describe(study)
     engine = Engine(
         study.plan, study.brackets, study.datasets(), study.tests(), folder, describe, study.has_validation,
@@ -175,7 +177,7 @@ def _gather(study: Study, engine: Engine, folder: SweepFolder, seconds: float, p
     table = tables.table(rungs, varied)
     lanes = [lane for _, _, lane in engine.pool.best]
     members = tuple(_trained(study, lane, engine.pool.models[lane], table) for lane in lanes)
-    best = None if not members else members[0] if study.settings.folds == 1 else _refit(study, lanes[0], table)
+    best = None if not members else _best(study, members[0]) if study.settings.folds == 1 else _refit(study, lanes[0], table)
     ensemble = _ensemble(study, members) if members else None
     histories: dict[int, dict[str, np.ndarray]] = {}
     for lane in lanes:
@@ -193,20 +195,31 @@ def history_of(study: Study, rows: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def _trained(study: Study, lane: int, saved: dict[str, np.ndarray], table: pl.DataFrame) -> TrainedModel:
-    """A lane as a model to take away, scored on its parts."""
+    """A lane as a model to take away, with the scores of its row."""
     identity = study.plan.identity(lane)
     leaves = [jnp.asarray(saved[name]) for name in sorted(saved) if name != "history"]
     params: Params = tuple(Layer(W, b) for W, b in zip(leaves[::2], leaves[1::2], strict=True))
-    row = table.row(
-        by_predicate=(pl.col("trial") == identity.trial) & (pl.col("fold") == identity.fold) & (pl.col("repeat") == identity.repeat),
-        named=True,
-    )
-    real = study.experiment(identity)
-    run = train.Run(
-        real.model, params, params, history_of(study, saved["history"]), row["best_epoch"], row["status"], row["diverged_at"], None
-    )
+    row = table.row(lane, named=True)
+    names = {"train": "train", "val": "validation", "test": "test"}
+    scores = {f"{long}_{w}": row[f"{short}_{w}"] for short, long in names.items() for w in ("loss", study.metric)}
+    about = {
+        "metrics": {name: value for name, value in scores.items() if value is not None},
+        "trial": identity._asdict(),
+        **{name: row[name] for name in ("status", "epochs", "best_epoch", "diverged_at")},
+        "config": dataclasses.asdict(study.config_of(identity)),
+    }
+    bucket, data = study.plan.buckets[study.plan.bucket_of[identity.trial]], study.data
+    return TrainedModel(bucket.spec.model, params, study.folds[identity.fold][2], data.task, data.classes, data.features, about)
+
+
+def _best(study: Study, member: TrainedModel) -> TrainedModel:
+    """The best lane, scored once more on all its parts, training part included."""
+    real = study.experiment(LaneId(**member.about["trial"]))
+    about = member.about
+    history = {"epoch": np.arange(about["epochs"])}
+    run = train.Run(real.model, member.params, member.params, history, about["best_epoch"], about["status"], about["diverged_at"], None)
     trained = experiment.finish(real, run)
-    trained.about["trial"] = identity._asdict()
+    trained.about["trial"] = about["trial"]
     return trained
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -11,7 +13,7 @@ import jax
 import numpy as np
 
 from ..errors import InputError
-from ..lane import HISTORY_ROWS, Data, LaneState
+from ..lane import COLUMNS, HISTORY_ROWS, Data, LaneState
 from ..store.sweep_folder import SweepFolder
 from . import tiles
 from .plan import Plan
@@ -63,28 +65,45 @@ class Trainer:
         self.data = [[tiles.on(d, fold) for fold in datasets] for d in self.devices]
         self.tests = None if tests is None else [tiles.on(d, tests) for d in self.devices]
         self.where: dict[tuple[int, int, int], tuple[str, int]] = {}
-        self.compiled: set[tuple[int, int]] = set()  # (bucket, device)
+        self.compiled: set[Any] = set()
         self._lock = threading.Lock()
+        self._compiling: dict[Any, threading.Lock] = {}
         self._epoch_s: dict[int, float] = {}  # of a tile of the bucket, to size the calls
+        self._busy = [0] * len(self.devices)  # workers on each
 
-    def train(self, task: Task, device: int, stop: threading.Event) -> Done | None:
-        """Train a tile to the end of its rung; None if stopped before (what there is has been saved)."""
+    def train(self, task: Task, stop: threading.Event) -> Done | None:
+        """Train a tile to the end of its rung on the device with the fewest tiles; None if stopped before (and saved)."""
+        if stop.is_set():
+            return None
+        with self._lock:
+            device = self._busy.index(min(self._busy))
+            self._busy[device] += 1
+        try:
+            return self._train(task, device, stop)
+        finally:
+            with self._lock:
+                self._busy[device] -= 1
+
+    def _train(self, task: Task, device: int, stop: threading.Event) -> Done | None:
         start, plan, bucket = time.perf_counter(), self.plan, self.plan.buckets[task.bucket]
         d, spec, shared = self.devices[device], bucket.spec, plan.shared_order
-        lanes = tiles.filled(task.lanes, bucket.tile)
-        hparams = tiles.on(d, plan.hparams(bucket, lanes))
+        hparams = tiles.on(d, plan.hparams(bucket, tiles.filled(task.lanes, bucket.tile)))
         data = self.data[device][plan.identity(task.lanes[0]).fold]
-        state, history = self._start(task, lanes, hparams)
+        state, history = self._start(task, hparams, device)
         state, first, saved = tiles.on(d, state), history.shape[1], time.monotonic()
         running = first < task.until
         while running:
             epochs = min(self._call(task.bucket), task.until - first, HISTORY_ROWS)
-            called = time.perf_counter()
-            state, new, alive = tiles.advance_tile(spec, shared, state, hparams, data, first, first + epochs)
-            history = np.concatenate([history, np.asarray(new)[:, :epochs]], axis=1)
+            with self._once((task.bucket, device)) as new_program:
+                called = time.perf_counter()
+                state, new, alive = tiles.advance_tile(spec, shared, state, hparams, data, first, first + epochs)
+                history = np.concatenate([history, np.asarray(new)[:, :epochs]], axis=1)
+            with self._lock:
+                self.progress.epochs_done += epochs * len(task.lanes)
+                if not new_program:
+                    self._epoch_s[task.bucket] = (time.perf_counter() - called) / epochs
             first += epochs
             running = first < task.until and bool(np.asarray(alive).any())
-            self._called(task, device, epochs, time.perf_counter() - called)
             if running and (stop.is_set() or time.monotonic() - saved > CHECKPOINT_EVERY_S):
                 self.folder.save(f"states/part-{task.key}", packed(tiles.take(state, slice(None)), history))
                 saved = time.monotonic()
@@ -93,31 +112,44 @@ class Trainer:
         test = None
         if task.last and self.tests is not None:
             kept = state.best if data.X_val is not None else state.params
-            X, y = self.tests[device][plan.identity(task.lanes[0]).fold]
-            loss, score = tiles.evaluate_tile(spec.model, kept, X, y)
+            with self._once(("test", spec.model, bucket.tile, device)):
+                loss, score = tiles.evaluate_tile(spec.model, kept, *self.tests[device][plan.identity(task.lanes[0]).fold])
             test = np.asarray(loss), np.asarray(score)
         with self._lock:
             self.progress.epochs_done += (task.until - first) * len(task.lanes)  # of lanes that all ended early
         return Done(tiles.take(state, slice(None)), history, test, time.perf_counter() - start)
 
-    def _start(self, task: Task, lanes: tuple[int, ...], hparams: Any) -> tuple[LaneState, np.ndarray]:
+    def _start(self, task: Task, hparams: Any, device: int) -> tuple[LaneState, np.ndarray]:
         """(state, history so far) of a tile: where it was stopped, or from the rung before, or new."""
-        bucket = self.plan.buckets[task.bucket]
+        bucket, shared = self.plan.buckets[task.bucket], self.plan.shared_order
         part = self.folder.load(f"states/part-{task.key}")
-        like = jax.eval_shape(lambda h: tiles.init_tile(bucket.spec, self.plan.shared_order, h), hparams)
+        if part is None and task.rung == 0:
+            with self._once(("draw", bucket.spec.model, bucket.tile, device)):
+                new = tiles.init_tile(bucket.spec, shared, hparams)
+            return new, np.zeros((bucket.tile, 0, len(COLUMNS)), new.best_value.dtype)
+        like = jax.eval_shape(lambda h: tiles.init_tile(bucket.spec, shared, h), hparams)
         if part is not None:
             return _unpacked(part, like)
-        if task.rung == 0:
-            new = tiles.init_tile(bucket.spec, self.plan.shared_order, hparams)
-            return new, np.zeros((len(lanes), 0, 4), like.best_value.dtype)
         files: dict[str, dict[str, np.ndarray]] = {}
         picked = []
-        for lane in lanes:
+        for lane in tiles.filled(task.lanes, bucket.tile):
             key, place = self.where[(task.bracket, task.rung - 1, lane)]
             if key not in files:
                 files[key] = self.folder.load(f"states/{key}") or _lost(self.folder, key)
             picked.append({name: array[place] for name, array in files[key].items()})
         return _unpacked({name: np.stack([p[name] for p in picked]) for name in picked[0]}, like)
+
+    @contextmanager
+    def _once(self, program: Any) -> Iterator[bool]:
+        """Whether the call inside is the first of its program. The first holds the others off, so that one thread compiles."""
+        if program in self.compiled:
+            yield False
+            return
+        with self._lock:
+            lock = self._compiling.setdefault(program, threading.Lock())
+        with lock:
+            yield program not in self.compiled
+            self.compiled.add(program)
 
     def _call(self, bucket: int) -> int:
         """Epochs in the next compiled call."""
@@ -129,13 +161,6 @@ class Trainer:
         sizes = b.spec.model.sizes
         flops = 6 * sum(m * n for m, n in zip(sizes[1:], sizes, strict=False)) * self.data[0][0].X.shape[0] * b.tile
         return flops * HISTORY_ROWS < 2e10
-
-    def _called(self, task: Task, device: int, epochs: int, seconds: float) -> None:
-        with self._lock:
-            if (task.bucket, device) in self.compiled:  # the first call has compiled, too
-                self._epoch_s[task.bucket] = seconds / epochs
-            self.compiled.add((task.bucket, device))
-            self.progress.epochs_done += epochs * len(task.lanes)
 
 
 def packed(state: LaneState, history: np.ndarray) -> dict[str, np.ndarray]:
