@@ -170,6 +170,8 @@ def _sweep(args: list[str]) -> int:
     if options.resume is not None and options != dataclasses.replace(default, resume=options.resume, json=options.json):
         raise InputError(f"--resume {options.resume} takes its configuration from the folder; give no other options")
     for line in options.space:
+        if isinstance(space, list):
+            raise InputError(f"--space {line!r}: {path} lists its trials; remove [[space]] from it, or --space")
         try:
             space = space | tomllib.loads(line)
         except tomllib.TOMLDecodeError as error:

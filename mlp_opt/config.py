@@ -119,13 +119,16 @@ def load_toml(path: str | Path) -> dict[str, Any]:
     return _checked(Path(path), _read(Path(path)), TrainConfig)
 
 
-def load_sweep_toml(path: str | Path) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any], list[Any]]:
-    """(values of TrainConfig, values of SweepConfig, space, when) of a sweep's file: its tables [sweep], [space], [[when]]."""
+def load_sweep_toml(path: str | Path) -> tuple[dict[str, Any], dict[str, Any], Any, list[Any]]:
+    """(values of TrainConfig, values of SweepConfig, space, when) of a sweep's file: its tables [sweep], [space], [[when]].
+
+    space is a table, or with [[space]] a list of trials.
+    """
     values = _read(Path(path))
     sweep, space, when = values.pop("sweep", {}), values.pop("space", {}), values.pop("when", [])
-    for name, table, kind in (("sweep", sweep, dict), ("space", space, dict), ("when", when, list)):
+    for name, table, kind in (("sweep", sweep, dict), ("space", space, (dict, list)), ("when", when, list)):
         if not isinstance(table, kind):
-            raise InputError(f"{path}: {name} must be a table{'' if kind is dict else ' in double brackets, [[when]]'}, got {table!r}")
+            raise InputError(f"{path}: {name} must be a table{' in double brackets, [[when]]' if kind is list else ''}, got {table!r}")
     tables = ("[sweep]", "[space]", "[[when]]")
     return _checked(Path(path), values, TrainConfig, also=tables), _checked(Path(path), sweep, SweepConfig, "[sweep] "), space, when
 
@@ -179,7 +182,7 @@ def dump_toml(config: TrainConfig) -> str:
     return tomli_w.dumps(_plain(config))
 
 
-def dump_sweep_toml(config: TrainConfig, sweep: SweepConfig, space: dict[str, Any], when: list[Any]) -> str:
+def dump_sweep_toml(config: TrainConfig, sweep: SweepConfig, space: Any, when: list[Any]) -> str:
     """The sweep as TOML that load_sweep_toml reads back."""
     import tomli_w
 

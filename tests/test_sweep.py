@@ -306,3 +306,44 @@ def test_many_trials_are_planned_into_few_buckets():
     made = study.make(config, options, SPACE)
     assert [b.spec for b in made.plan.buckets] == [made.plan.buckets[0].spec] * 2
     assert sum(len(b.trials) for b in made.plan.buckets) == 20_000
+
+
+def test_a_list_of_trials_is_taken_as_it_is(tmp_path):
+    given = [
+        {"learning_rate": 0.01},
+        {"learning_rate": 0.1, "hidden": [4, 4]},
+        {"optimizer": "momentum", "optimizer_options": {"momentum": 0.5}},
+    ]
+    found = mo.sweep(given, "iris", **BASE, out=tmp_path / "s")
+    assert found.table["learning_rate"].to_list() == [0.01, 0.1, None]
+    assert found.table["hidden"].to_list() == [None, "4-4", None]
+    assert mo.load_sweep(tmp_path / "s").drop("seconds").equals(found.table.drop("seconds"))
+    again = study.open_study(tmp_path / "s")
+    assert again.trials == make(given).trials
+    with pytest.raises(InputError, match="trial 1 .learning_rat.*did you mean"):
+        mo.sweep([{"learning_rate": 0.1}, {"learning_rat": 0.1}], "iris")
+
+
+@pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
+@pytest.mark.parametrize(("direction", "monitor"), [("minimize", "loss"), ("maximize", "score")])
+def test_optuna_asks_and_is_told_in_batches(direction, monitor):
+    optuna = pytest.importorskip("optuna")
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+
+    def suggest(trial):
+        rate = trial.suggest_float("learning_rate", 1e-4, 1e30 if direction == "minimize" else 1.0, log=True)
+        return {"learning_rate": rate, "optimizer": trial.suggest_categorical("optimizer", ["sgd", "adam"])}
+
+    asked = optuna.create_study(direction=direction, sampler=optuna.samplers.TPESampler(seed=0))
+    tiles.advance_tile.clear_cache()
+    table = mo.optuna_sweep(asked, suggest, "iris", trials=20, at_once=8, tile=4, monitor=monitor, **BASE)
+    assert tiles.advance_tile._cache_size() == 2
+    assert len(asked.trials) == len(table) == 20
+    for trial, row in zip(asked.trials, table.iter_rows(named=True), strict=True):
+        assert row["trial"] == trial.number
+        assert row["learning_rate"] == trial.params["learning_rate"]
+        if row["status"] == "diverged":
+            assert trial.state.name == "FAIL"
+        else:
+            assert trial.value == (row["val_accuracy"] if direction == "maximize" else row["value"])
+    assert ("diverged" in table["status"].to_list()) == (direction == "minimize")

@@ -67,8 +67,7 @@ class Engine:
                     return tiles.timed(bucket, self.plan.shared_order, hparams, data, self.workers, pool)
 
                 work, rows = share * lanes * self.plan.folds, data.X.shape[0]
-                size = tile or tiles.choose(bucket, lanes, self.workers, self.devices[0].platform, seconds, work, rows)
-                bucket.tile = min(size, lanes)
+                bucket.tile = tile or tiles.choose(bucket, lanes, self.workers, self.devices[0].platform, seconds, work, rows)
         return [bucket.tile for bucket in self.plan.buckets]
 
     def run(self, on_progress: Callable[[Engine], None] | None = None) -> bool:

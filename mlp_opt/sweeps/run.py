@@ -56,7 +56,7 @@ class Sweep:
 
 
 def sweep(
-    space: dict[str, Any],
+    space: dict[str, Any] | list[dict[str, Any]],
     data: Any,
     y: Any = None,
     *,
@@ -71,7 +71,8 @@ def sweep(
 
     data: the name of a data set, or X (rows, columns) with y (rows,): whole numbers or texts are classes, floats
     values (`task` "binary", "multiclass" or "regression" overrides). space and when: see `sweeps.space`, for
-    example {"learning_rate": {"log_uniform": [1e-4, 1.0]}, "optimizer": ["momentum", "adam"], "hidden": [[32], [64, 64]]}.
+    example {"learning_rate": {"log_uniform": [1e-4, 1.0]}, "optimizer": ["momentum", "adam"], "hidden": [[32], [64, 64]]};
+    a list of trials, [{"learning_rate": 0.1}, {"learning_rate": 0.2, "hidden": [32]}], is taken as it is.
     settings: any field of TrainConfig (what does not vary: epochs, batch_size, test_size, ...) and of SweepConfig
     (method, trials, repeats, folds, halving, top, ...). The test part is set aside first and chooses nothing.
 
@@ -93,7 +94,7 @@ def sweep(
     return _started(study, space, when, files.new_folder(Path(out)), on_progress)
 
 
-def start(study: Study, space: dict[str, Any], when: Any, folder: Path) -> None:
+def start(study: Study, space: Any, when: Any, folder: Path) -> None:
     """Write the description of the sweep into its (new) folder."""
     files.write(folder / CONFIG, dump_sweep_toml(study.config, study.settings, space, list(when)))
 

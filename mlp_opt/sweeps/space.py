@@ -10,6 +10,8 @@ A number takes "points" for a grid: {"log_uniform": [1e-4, 1.0], "points": 9}. O
 the schedule are named "optimizer_options.momentum", or nested. A conditional block applies only where its
 condition holds: when = [{"optimizer": "momentum", "space": {"optimizer_options": {"momentum": [0.5, 0.9]}}}].
 
+Instead of a space, a list of trials may be given: [{"learning_rate": 0.1, "hidden": [32]}, ...].
+
 Imports neither jax nor scikit-learn. The same space, method, number and seed give the same trials, in whatever order
 the fields are written: each field's draws come from its name.
 """
@@ -103,6 +105,23 @@ def parse(space: Any, when: Any = (), where: str = "space") -> tuple[Dimension, 
     return tuple(dimensions)
 
 
+def listed(given: list[Any], where: str = "space") -> tuple[tuple[Dimension, ...], list[Trial]]:
+    """(dimensions, trials) of a list of trials. InputError names the trial and the field."""
+    found: list[Trial] = []
+    for number, fields in enumerate(given):
+        at = f"{where}: trial {number}"
+        if not isinstance(fields, dict):
+            raise InputError(f"{at} must be a table of fields, got {fields!r}")
+        flat = _flat(fields)
+        for name in flat:
+            _field(f"{at}: {name}", name)
+        found.append({name: _value(f"{at}: {name}", name, value) for name, value in flat.items()})
+    names = sorted({name for trial in found for name in trial})
+    if not names:
+        raise InputError(f"{where} is empty: it lists no trial with a field")
+    return tuple(Dimension(n, "choice", choices=tuple(dict.fromkeys(t[n] for t in found if n in t))) for n in names), found
+
+
 def trials(dimensions: tuple[Dimension, ...], base: TrainConfig, method: str, number: int, seed: int) -> list[Trial]:
     """The trials, in order: `number` draws, or the whole grid (then `number` is not used)."""
     check_name("method", method, METHODS)
@@ -163,13 +182,19 @@ def _grid(dimensions: tuple[Dimension, ...], base: TrainConfig) -> list[Trial]:
 def _block(space: Any, when: tuple[tuple[str, tuple[Any, ...]], ...], where: str) -> list[Dimension]:
     if not isinstance(space, dict):
         raise InputError(f"{where} must be a table of fields, got {space!r}")
+    flat = _flat(space)
+    return [_dimension(f"{where}: {name}", name, value, when) for name, value in sorted(flat.items())]
+
+
+def _flat(fields: dict[str, Any]) -> dict[str, Any]:
+    """Nested options under their dotted names."""
     flat: dict[str, Any] = {}
-    for name, value in space.items():
+    for name, value in fields.items():
         if name in OPTION_TABLES and isinstance(value, dict):
             flat |= {f"{name}.{option}": v for option, v in value.items()}
         else:
             flat[name] = value
-    return [_dimension(f"{where}: {name}", name, value, when) for name, value in sorted(flat.items())]
+    return flat
 
 
 def _field(where: str, name: str) -> None:

@@ -95,10 +95,13 @@ def make(
 ) -> Study:
     """Check everything, load and split the data, draw the trials. InputError for anything that does not fit."""
     _check(settings)
-    dimensions = space.parse(varied, when, where)
+    if isinstance(varied, list):
+        dimensions, trials = space.listed(varied, where)
+    else:
+        dimensions = space.parse(varied, when, where)
+        trials = space.trials(dimensions, config, settings.method, settings.trials, settings.sweep_seed)
     if data is None and not config.dataset:
         raise InputError(f"name a dataset; accepted: {', '.join(sources.SOURCES)}")
-    trials = space.trials(dimensions, config, settings.method, settings.trials, settings.sweep_seed)
     known: Any = data or sources.SOURCES[check_name("dataset", config.dataset, sources.SOURCES)]
     experiment.check(config, known.task)
     data = data or sources.load(config.dataset)

@@ -11,7 +11,7 @@ from ..config import load_sweep_toml
 from ..errors import InputError
 from ..store.sweep_folder import CONFIG, SweepFolder
 from .plan import show
-from .space import Dimension, parse
+from .space import Dimension, listed, parse
 
 TABLE = "trials.parquet"
 
@@ -90,7 +90,8 @@ def _open(folder: Path) -> tuple[pl.DataFrame, list[str], str]:
     """(table, varied fields, metric) of a sweep's folder."""
     if not (folder / CONFIG).exists():
         raise InputError(f"{folder} holds no sweep: there is no {CONFIG}")
-    varied = names(parse(*load_sweep_toml(folder / CONFIG)[2:], str(folder / CONFIG)))
+    _, _, space, when = load_sweep_toml(folder / CONFIG)
+    varied = names(listed(space)[0] if isinstance(space, list) else parse(space, when))
     log = SweepFolder(folder)
     finished = (folder / TABLE).exists()
     rows = [] if finished else log.rows()

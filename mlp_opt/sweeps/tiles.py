@@ -29,7 +29,7 @@ from .plan import Bucket
 
 LARGEST = {"cpu": 16, "gpu": 2048, "tpu": 1024}  # lanes in a tile
 CACHE_BYTES = {"cpu": 5 * 2**19, "gpu": 2**31, "tpu": 2**31}  # what the lanes of a tile may move each step
-FLOPS = {"cpu": 1e10, "gpu": 1e12, "tpu": 1e12}  # a second and worker, to tell large buckets from small
+FLOPS = {"cpu": 2.5e10, "gpu": 1e12, "tpu": 1e12}  # a second and worker, to tell large buckets from small
 MEASURE_ABOVE_S = 20.0  # where a bucket takes longer than this, a few tile sizes are tried first
 
 

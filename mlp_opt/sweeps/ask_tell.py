@@ -1,0 +1,53 @@
+"""Optuna in front of the engine: it asks for whole batches of trials, tiles train them, it is told how they ended."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import polars as pl
+
+from ..errors import InputError
+from .run import sweep
+
+
+def optuna_sweep(
+    study: Any,
+    suggest: Callable[[Any], dict[str, Any]],
+    data: Any,
+    y: Any = None,
+    *,
+    trials: int = 128,
+    at_once: int = 32,
+    tile: int = 8,
+    **settings: Any,
+) -> pl.DataFrame:
+    """Let an Optuna study choose the trials: `at_once` are asked for, trained together in tiles, and told.
+
+    study: of optuna.create_study; "minimize" is told the value that the sweep ranks by (validation loss, or minus the
+    score with monitor="score"), "maximize" minus that. suggest: trial -> the fields that vary, as
+    {"learning_rate": trial.suggest_float("learning_rate", 1e-4, 1.0, log=True), "hidden": [32]}. data, y, settings: as
+    for `sweep`. A batch of asks is one sweep: a sampler learns between batches, not within. Tiles always have `tile`
+    lanes, so that a program is compiled once, whatever the sampler's mix. A diverged trial is told as failed.
+
+    Returns the table of `sweep`, with trial numbered as in the study. Raises InputError as `sweep` does.
+    """
+    from optuna.trial import TrialState
+
+    if trials < 1 or at_once < 1:
+        raise InputError(f"trials and at_once must be whole numbers >= 1, got {trials} and {at_once}")
+    sign = -1.0 if study.direction.name == "MAXIMIZE" else 1.0
+    tables: list[pl.DataFrame] = []
+    while (left := trials - sum(table["trial"].n_unique() for table in tables)) > 0:
+        asked = [study.ask() for _ in range(min(at_once, left))]
+        found = sweep([suggest(trial) for trial in asked], data, y, tile=tile, **settings).table
+        for number, trial in enumerate(asked):
+            values = found.filter(pl.col("trial") == number)["value"].to_list()
+            if any(v is None or not math.isfinite(v) for v in values):
+                study.tell(trial, state=TrialState.FAIL)
+            else:
+                study.tell(trial, sign * sum(values) / len(values))
+        names = {i: trial.number for i, trial in enumerate(asked)}
+        tables.append(found.with_columns(pl.col("trial").replace(names)))
+    return pl.concat(tables, how="diagonal_relaxed")
