@@ -1,5 +1,10 @@
 """The sweep engine: lanes are what train runs, whatever is killed goes on to the same bits."""
 
+import json
+import os
+import subprocess
+import sys
+
 import numpy as np
 import polars as pl
 import pytest
@@ -320,7 +325,7 @@ def test_a_list_of_trials_is_taken_as_it_is(tmp_path):
     assert mo.load_sweep(tmp_path / "s").drop("seconds").equals(found.table.drop("seconds"))
     again = study.open_study(tmp_path / "s")
     assert again.trials == make(given).trials
-    with pytest.raises(InputError, match="trial 1 .learning_rat.*did you mean"):
+    with pytest.raises(InputError, match=r"trial 1 .learning_rat.*did you mean"):
         mo.sweep([{"learning_rate": 0.1}, {"learning_rat": 0.1}], "iris")
 
 
@@ -347,3 +352,20 @@ def test_optuna_asks_and_is_told_in_batches(direction, monitor):
         else:
             assert trial.value == (row["val_accuracy"] if direction == "maximize" else row["value"])
     assert ("diverged" in table["status"].to_list()) == (direction == "minimize")
+
+
+def test_all_devices_are_used_to_the_same_bits(plain):
+    script = f"""
+import jax, json, mlp_opt as mo
+seen = set()
+def look(engine):
+    seen.update(key[1] for key in engine.trainer.compiled if isinstance(key[0], int))
+found = mo.sweep({SPACE!r}, "iris", **{BASE!r}, trials=12, tile=4, workers=2, on_progress=look)
+print(json.dumps([jax.device_count(), len(seen), found.table["val_loss"].to_list()]))
+"""
+    environment = os.environ | {"XLA_FLAGS": "--xla_force_host_platform_device_count=2"}
+    done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    devices, used, losses = json.loads(done.stdout.splitlines()[-1])
+    assert (devices, used) == (2, 2)
+    assert losses == plain.table["val_loss"].to_list()

@@ -90,7 +90,8 @@ def choose(bucket: Bucket, lanes: int, workers: int, platform: str, seconds: Cal
 
     lanes: of one fold. seconds(T): measured seconds a lane and epoch in tiles of T. work: the bucket's epochs, all lanes.
     """
-    most = max(1, min(-(-lanes // workers), LARGEST.get(platform, 16)))
+    share = 2 ** (-(-lanes // workers)).bit_length() // 2  # powers of 2: sweeps of other sizes find the same programs in the cache
+    most = min(share, LARGEST.get(platform, 16))
     key, known = _key(bucket, workers, platform), _remembered()
     if key in known:
         return min(int(known[key]), most)
