@@ -34,7 +34,7 @@ from .store.model_files import Ensemble as Ensemble
 from .store.model_files import TrainedModel as TrainedModel
 from .store.model_files import load as load
 from .sweeps.ask_tell import optuna_sweep as optuna_sweep
-from .sweeps.run import Sweep as Sweep
+from .sweeps.results import Sweep as Sweep
 from .sweeps.run import sweep as sweep
 from .sweeps.table import load_sweep as load_sweep
 from .train import Run as Run

@@ -16,7 +16,7 @@ from typing import Annotated, Any
 
 import tyro
 
-from .config import DEFAULT_SPACE, Options, SweepConfig, TrainConfig, load_sweep_toml, load_toml
+from .config import DEFAULT_SPACE, OPTION_TABLES, Options, SweepConfig, TrainConfig, load_sweep_toml, load_toml
 from .errors import InputError, check_name
 
 USAGE = """usage: mlp-opt COMMAND [OPTIONS]
@@ -145,6 +145,8 @@ def _train(args: list[str]) -> int:
     options: Train = _parse(Train, "train", args, Train(run=default))
     if options.resume is not None and (options.run != TrainConfig() or options.out or options.config):
         raise InputError(f"--resume {options.resume} takes its configuration from the folder; give no other options")
+    if options.from_ is None and (options.trial, options.fold, options.repeat) != (0, 0, 0):
+        raise InputError("--trial, --fold and --repeat choose a network of a sweep: give --from DIR, too")
     if options.from_ is not None and (options.run != TrainConfig() or options.config or options.resume):
         raise InputError(
             f"--from {options.from_} takes its configuration from the sweep; give no other options than --trial, --fold, --repeat, --out"
@@ -173,7 +175,9 @@ def _sweep(args: list[str]) -> int:
         if isinstance(space, list):
             raise InputError(f"--space {line!r}: {path} lists its trials; remove [[space]] from it, or --space")
         try:
-            space = space | tomllib.loads(line)
+            for name, value in tomllib.loads(line).items():
+                both = isinstance(value, dict) and isinstance(space.get(name), dict) and name in OPTION_TABLES
+                space[name] = space[name] | value if both else value
         except tomllib.TOMLDecodeError as error:
             raise InputError(
                 f"--space {line!r} is not TOML: {error}; write --space 'learning_rate = {{log_uniform = [1e-4, 1.0]}}'"

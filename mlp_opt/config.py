@@ -155,7 +155,7 @@ def typed(where: str, value: Any, hint: Any) -> Any:
     """`value` as the field's type, or InputError."""
     if hint == int | None:
         hint = int
-    if hint is float and isinstance(value, int) and not isinstance(value, bool):
+    if hint is float and isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**1000:
         return float(value)
     if hint in (bool, int, float, str) and type(value) is hint:
         return value

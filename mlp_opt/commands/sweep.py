@@ -65,7 +65,7 @@ def show(folder: Path, top: int, as_json: bool) -> int:
 
 
 def _run(made: Any, folder: Path, as_json: bool) -> int:
-    from ..sweeps import run
+    from ..sweeps import results, run
 
     stop = threading.Event()
     with asked_to_stop(stop.set), _progress(made) as tell:
@@ -74,8 +74,8 @@ def _run(made: Any, folder: Path, as_json: bool) -> int:
         print(f"stopped; continue with: mlp-opt sweep --resume {folder}", file=sys.stderr)
         return 130
     _report(found, made, folder)
-    run.write_result(found, folder)
-    result = run.summary(found)
+    results.write_result(found, folder)
+    result = results.summary(found)
     if as_json:
         print(json.dumps(result))
     else:
@@ -135,7 +135,8 @@ def _print(found: Any, result: dict[str, Any], made: Any, folder: Path) -> None:
     console.print(f"[bold]{result['networks']:,} networks in {found.seconds:.1f} s[/bold] ({spent})")
     ranked = "best trials, ranked on rows that were not trained on" if made.has_validation else "best trials"
     console.print(_board(found.leaderboard, ranked))
-    for line in (_scores(found, made), f"report.html, trials.parquet, best/ and ensemble/ in {folder}"):
+    models = "" if found.best is None else ", best/ and ensemble/"
+    for line in (_scores(found, made), f"report.html, trials.parquet{models} in {folder}"):
         console.print(line, soft_wrap=True)
 
 

@@ -22,6 +22,8 @@ def importances(table: pl.DataFrame, varied: Sequence[str], scales: Mapping[str,
 
 def explained(table: pl.DataFrame, varied: Sequence[str], scales: Mapping[str, str]) -> tuple[dict[str, float], float]:
     """The importances, and the forest's R² on held-out trials: how far they can be trusted (NaN without a forest)."""
+    if not varied:
+        return {}, np.nan
     rank = pl.Series("rank", values_of(table)).rank()
     trials = table.with_columns(rank).group_by("trial", maintain_order=True).agg(pl.col("rank").mean(), pl.col(*varied).first())
     trials = trials.sample(MOST, seed=0) if trials.height > MOST else trials

@@ -12,9 +12,13 @@ aside (`NAME.damaged`) and the one before used.
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -24,18 +28,38 @@ from ..errors import InputError
 from . import arrays, files
 
 LOG, PLAN, CONFIG = "trials.jsonl", "plan.json", "config.toml"
+TEMPORARY = re.compile(r"\.(.+\.(safetensors|json|jsonl|toml|damaged))\.\w{8}")  # what `files.write` renames
 
 
 class SweepFolder:
-    """Reads and writes a sweep's folder. `damaged` lists what had to be set aside. kept: whether anyone will come back to it."""
+    """Reads a sweep's folder; inside `writing()` writes it. `damaged` lists what had to be set aside.
+
+    kept: whether anyone will come back to it.
+    """
 
     def __init__(self, path: Path, kept: bool = True):
         self.path, self.kept = path, kept
         self.damaged: list[str] = []
-        for name in ("states", "models"):
-            (path / name).mkdir(exist_ok=True)
-        for left in (*path.glob(".*"), *path.glob("*/.*")):  # temporary files of a process that was killed
-            left.unlink(missing_ok=True)
+        self._writing = False
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Be the one process that writes. InputError if another is at work in the folder."""
+        with open(self.path / "lock", "w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as error:
+                raise InputError(f"another process is at work on the sweep in {self.path}") from error
+            for name in ("states", "models"):
+                (self.path / name).mkdir(exist_ok=True)
+            for left in (*self.path.glob(".*"), *self.path.glob("*/.*")):
+                if TEMPORARY.match(left.name) and left.is_file():  # of a process that was killed
+                    left.unlink()
+            self._writing = True
+            try:
+                yield
+            finally:
+                self._writing = False
 
     def save_plan(self, tiles: list[int], data: str) -> None:
         """Remember the tile sizes: the same ones give the same bits. data: a digest of the samples."""
@@ -66,7 +90,7 @@ class SweepFolder:
                 os.fsync(file.fileno())
 
     def rows(self) -> list[dict[str, Any]]:
-        """The lines of trials.jsonl. What a crash left of a line is cut off; a damaged line is set aside with the whole file kept."""
+        """The lines of trials.jsonl without those that a crash damaged; a writer cuts these off, and keeps the file as it was."""
         path = self.path / LOG
         if not path.exists():
             return []
@@ -78,7 +102,7 @@ class SweepFolder:
                 good.append((line, row)) if isinstance(row, dict) and {"task", "lane", "rung"} <= row.keys() else None
             except ValueError:
                 bad += bool(line)
-        if bad or not content.endswith(b"\n"):
+        if self._writing and (bad or not content.endswith(b"\n")):
             files.write(path.with_suffix(".jsonl.damaged"), content)
             files.write(path, b"".join(line + b"\n" for line, _ in good))
             self.damaged.append(f"{path}: {bad} incomplete line(s) dropped")

@@ -37,11 +37,20 @@ def optuna_sweep(
 
     if trials < 1 or at_once < 1:
         raise InputError(f"trials and at_once must be whole numbers >= 1, got {trials} and {at_once}")
+    if len(study.directions) != 1:
+        raise InputError(f"the study has {len(study.directions)} objectives; a sweep ranks by one")
+    for name in {"out", "resume", "halving"} & set(settings):
+        raise InputError(f"{name} does not go with optuna_sweep: each batch is a sweep of its own, trained to the end")
     sign = -1.0 if study.direction.name == "MAXIMIZE" else 1.0
     tables: list[pl.DataFrame] = []
     while (left := trials - sum(table["trial"].n_unique() for table in tables)) > 0:
         asked = [study.ask() for _ in range(min(at_once, left))]
-        found = sweep([suggest(trial) for trial in asked], data, y, tile=tile, **settings).table
+        try:
+            found = sweep([suggest(trial) for trial in asked], data, y, tile=tile, **settings).table
+        except BaseException:
+            for trial in asked:
+                study.tell(trial, state=TrialState.FAIL)
+            raise
         for number, trial in enumerate(asked):
             values = found.filter(pl.col("trial") == number)["value"].to_list()
             if any(v is None or not math.isfinite(v) for v in values):

@@ -7,6 +7,7 @@ flight, a few numbers a lane, and the best models; the rest is in the folder.
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import threading
@@ -92,6 +93,11 @@ class Engine:
                 tell(self)
         except BaseException:  # Ctrl-C in a notebook, a full disk: let the tiles under way save themselves
             self.stop.set()
+            pool.shutdown(wait=True)
+            with contextlib.suppress(Exception):  # and keep the tiles that are done
+                for future, task in flying.items():
+                    if not future.cancelled() and future.exception() is None and (done := future.result()) is not None:
+                        self._finish(task, done, open_rungs, queue)
             raise
         finally:
             pool.shutdown(wait=True)
@@ -183,6 +189,19 @@ class Engine:
         kept = halving.survivors(trials, lanes.mean(axis=1), self.eta)
         self.progress.lanes_done += (len(trials) - len(kept)) * self.plan.lanes_of_a_trial
         return kept
+
+    def rescue(self) -> None:
+        """Where the last survivors of the halving diverged, keep the best of those that it dropped."""
+        if self.pool.best:
+            return
+        found = []
+        for b, bracket in enumerate(self.brackets):
+            values = self.values[b].reshape(len(self.values[b]), -1, self.plan.lanes_of_a_trial)[:, list(bracket.trials)].mean(axis=2)
+            last = (~np.isnan(values)).sum(axis=0) - 1
+            found += [(values[rung, i], t, b, rung) for i, (t, rung) in enumerate(zip(bracket.trials, last.tolist(), strict=True))]
+        mean, trial, b, rung = min(found)  # of those that diverged it is infinite
+        for lane in self.plan.lanes(trial) if math.isfinite(mean) else ():
+            self.pool.adopt(lane, float(mean), float(self.values[b, rung, lane]), self.trainer.saved(b, rung, lane))
 
     def _total_epochs(self) -> int:
         total = 0

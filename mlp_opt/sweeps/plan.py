@@ -83,7 +83,7 @@ class Plan:
         hparams: HParams = bucket.structure.unflatten([column.astype(kind) for column in table.T])
         seed = np.array([int(s) + i.repeat for s, i in zip(table[:, _leaf(bucket.structure, "seed")], ids, strict=True)], np.int64)
         order = table[:, _leaf(bucket.structure, "data_seed")].astype(np.uint32)
-        patience = None if hparams.patience is None else hparams.patience.astype(np.int32)
+        patience = None if hparams.patience is None else table[:, _leaf(bucket.structure, "patience")].astype(np.int32)
         return hparams._replace(
             seed=(seed % 2**32).astype(np.uint32), data_seed=order[0] if self.shared_order else order, patience=patience
         )
@@ -128,6 +128,12 @@ def make(base: TrainConfig, trials: list[Trial], shape: tuple[int, int], task: s
         bucket.trials.append(number)
         bucket.rows.append(leaves)
         bucket_of[number] = index
+    most = float(np.finfo(np.float64 if base.dtype == "float64" else np.float32).max)
+    for bucket in buckets:
+        wrong = np.argwhere(np.abs(np.array(bucket.rows, np.float64)) > most)
+        if len(wrong):
+            number, value = bucket.trials[wrong[0][0]], bucket.rows[wrong[0][0]][wrong[0][1]]
+            raise InputError(f"trial {number} ({describe(trials[number])}): {value:g} is too large for {base.dtype}")
     return Plan(tuple(buckets), bucket_of, folds, repeats, "data_seed" not in varied)
 
 

@@ -29,6 +29,7 @@ class Pool:
         self.models: dict[int, dict[str, np.ndarray]] = {}
         self.file_of: dict[int, str] = {}
         self._live: set[str] = set()
+        self._entered: set[int] = set()
 
     def offer(self, key: str, rows: list[dict[str, Any]], done: Any) -> None:
         """Take in the lanes of a finished tile; writes their weights if any is kept."""
@@ -42,16 +43,9 @@ class Pool:
 
     def restore(self, tiles: dict[str, list[dict[str, Any]]]) -> set[str]:
         """Take in finished tiles from the log, key -> rows. Returns those whose weights are needed and lost: to be done again."""
-        lost: set[str] = set()
-        while True:
-            self.best, self.waiting, self.models, self.file_of = [], {}, {}, {}
-            for key, rows in tiles.items():
-                if key not in lost:
-                    self._enter(rows)
-            found = {key for key, rows in tiles.items() if key not in lost and not self._load(key, rows)}
-            if not found:
-                return lost
-            lost |= found
+        for rows in tiles.values():
+            self._enter(rows)
+        return {key for key, rows in tiles.items() if not self._load(key, rows)}
 
     def _load(self, key: str, rows: list[dict[str, Any]]) -> bool:
         wanted = [row["lane"] for row in rows if self._wanted(row["lane"])]
@@ -64,6 +58,13 @@ class Pool:
             self.file_of[lane] = key
             self._live.add(key)
         return True
+
+    def adopt(self, lane: int, mean: float, value: float, state: dict[str, Any]) -> None:
+        """Take in a lane from the state that it had at a rung."""
+        part = ".best[" if self.has_validation else ".params["
+        names = sorted((n for n in state if n.startswith(part)), key=lambda n: (int(n[len(part) :].split("]")[0]), n))
+        self.best = sorted([*self.best, (float(mean), float(value), lane)])[: self.top]
+        self.models[lane] = {f"{k:03d}": np.asarray(state[name]) for k, name in enumerate(names)} | {"history": state["history"]}
 
     def prune(self) -> None:
         """Forget the weights of lanes that are out, and delete files that hold none that is in."""
@@ -84,6 +85,9 @@ class Pool:
     def _enter(self, rows: list[dict[str, Any]]) -> None:
         for row in rows:
             lane, value = row["lane"], row["value"]
+            if lane in self._entered:  # its weights were lost, not its value
+                continue
+            self._entered.add(lane)
             trial = self.plan.identity(lane).trial
             waiting = self.waiting.setdefault(trial, {})
             waiting[lane] = math.inf if value is None else value

@@ -16,7 +16,7 @@ from ..train import Run
 from . import study as studies
 from . import tiles
 from .plan import LaneId
-from .run import history_of
+from .results import history_of
 
 
 def prepare(folder: Path, lane: tuple[int, int, int]) -> tuple[Experiment, Callable[[], Run]]:

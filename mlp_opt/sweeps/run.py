@@ -2,57 +2,27 @@
 
 from __future__ import annotations
 
-import dataclasses
-import json
 import math
 import tempfile
 import threading
 import time
+import tomllib
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import jax.numpy as jnp
 import numpy as np
-import polars as pl
 
-from .. import experiment, train
 from ..config import dump_sweep_toml
 from ..errors import InputError
-from ..model import Layer, Params
-from ..store import files, model_files
-from ..store.model_files import Ensemble, TrainedModel
+from ..store import files
 from ..store.sweep_folder import CONFIG, SweepFolder
 from . import study as studies
 from . import table as tables
 from .engine import Engine
-from .plan import LaneId
+from .results import Sweep, finite, gather, write, write_result
 from .study import Study
 from .worker import Done, Task
-
-RESULT = "result.json"
-
-
-@dataclass(frozen=True)
-class Sweep:
-    """What a sweep found.
-
-    table: one row a lane (`load_sweep` says what is in it). leaderboard: the best trials. best: the model to take
-    away; None if every run diverged. ensemble: the mean of the `top` best lanes. rungs: one row a lane and rung.
-    histories: trial -> history of its best lane, for the lanes of the ensemble. tiles: bucket -> lanes in a tile.
-    seconds: of this process. folder: where everything is, None if it was not kept.
-    """
-
-    table: pl.DataFrame
-    leaderboard: pl.DataFrame
-    best: TrainedModel | None
-    ensemble: Ensemble | None
-    rungs: pl.DataFrame
-    histories: dict[int, dict[str, np.ndarray]]
-    tiles: dict[str, int]
-    seconds: float
-    folder: Path | None
 
 
 def sweep(
@@ -81,6 +51,7 @@ def sweep(
     """
     if y is None and not isinstance(data, str):
         raise InputError("give the name of a data set, or X and y")
+    space, when = plain(space), plain(when) or []
     config, options = studies.settings_of(settings | ({"dataset": data} if isinstance(data, str) else {}))
     known = None if isinstance(data, str) else studies.dataset(data, y, task)
     study = studies.make(config, options, space, when, known)
@@ -88,10 +59,20 @@ def sweep(
         with tempfile.TemporaryDirectory(prefix="mlp_opt-") as temporary:
             return _started(study, space, when, Path(temporary), on_progress, kept=False)
     if resume and (Path(out) / CONFIG).exists():
-        if files.read(Path(out) / CONFIG).decode() != dump_sweep_toml(config, options, space, list(when)):
+        before, now = files.read(Path(out) / CONFIG).decode(), dump_sweep_toml(config, options, space, list(when))
+        if tomllib.loads(before) != tomllib.loads(now):
             raise InputError(f"{out} holds another sweep; choose another out, or call with the settings in {Path(out) / CONFIG}")
-        return _whole(run(study, Path(out), on_progress), Path(out))
+        return _written(run(study, Path(out), on_progress), Path(out))
     return _started(study, space, when, files.new_folder(Path(out)), on_progress)
+
+
+def plain(value: Any) -> Any:
+    """NumPy numbers and arrays, and tuples, as plain Python ones, which a configuration file can hold."""
+    if isinstance(value, dict):
+        return {str(name): plain(v) for name, v in value.items()}
+    if isinstance(value, (np.ndarray, np.generic)):
+        return value.tolist()
+    return [plain(v) for v in value] if isinstance(value, (list, tuple)) else value
 
 
 def start(study: Study, space: Any, when: Any, folder: Path) -> None:
@@ -107,8 +88,13 @@ def run(
     kept: bool = True,
 ) -> Sweep | None:
     """Train what is not done yet, gather and write the results. None if `stop` was set before the end."""
-    started, folder = time.perf_counter(), SweepFolder(path, kept)
-    describe = _Describe(study)
+    folder = SweepFolder(path, kept)
+    with folder.writing():
+        return _run(study, folder, on_progress, stop)
+
+
+def _run(study: Study, folder: SweepFolder, on_progress: Callable[[Engine], None] | None, stop: threading.Event | None) -> Sweep | None:
+    started, describe, path = time.perf_counter(), _Describe(study), folder.path
     engine = Engine(
         study.plan, study.brackets, study.datasets(), study.tests(), folder, describe, study.has_validation,
         eta=study.settings.eta, top=study.settings.top, workers=study.settings.workers,
@@ -122,21 +108,28 @@ def run(
             bucket.tile = size
     if not engine.run(on_progress):
         return None
-    found = _gather(study, engine, folder, time.perf_counter() - started, path if kept else None)
-    if kept:
-        _write(found, path)
+    engine.rescue()
+    found = gather(study, engine, folder, time.perf_counter() - started, path if folder.kept else None)
+    if folder.kept:
+        write(found, path)
     return found
 
 
 def _started(study: Study, space: Any, when: Any, folder: Path, on_progress: Any, kept: bool = True) -> Sweep:
     start(study, space, when, folder)
-    return _whole(run(study, folder, on_progress, kept=kept), folder)
+    found = run(study, folder, on_progress, kept=kept)
+    return _written(found, folder) if kept else _whole(found, folder)
 
 
 def _whole(found: Sweep | None, folder: Path) -> Sweep:
     if found is None:
         raise InputError(f"the sweep was stopped; go on with resume=True and out={str(folder)!r}")
     return found
+
+
+def _written(found: Sweep | None, folder: Path) -> Sweep:
+    write_result(_whole(found, folder), folder)
+    return _whole(found, folder)
 
 
 class _Describe:
@@ -152,143 +145,19 @@ class _Describe:
         at = (best if best and (study.has_validation or diverged) else epochs) - 1
         measured = done.history[i][at].tolist() if 0 <= at < done.history.shape[1] else [math.nan] * 4
         value = math.inf if diverged else float(state.best_value[i])
+        if not study.has_validation and not diverged:  # the last weights are kept, so the last epoch counts
+            value = measured[0] if study.config.monitor == "loss" else -measured[1]
         ended = "finished" if epochs >= study.config.epochs else "running" if epochs >= task.until else "patience"
         names = [f"{part}_{what}" for part in ("train", "val") for what in ("loss", self.metric)]
         row: dict[str, Any] = {"task": task.key, "lane": lane, **identity._asdict(), "seed": self._seed(identity)}
         row |= {"bracket": task.bracket, "rung": task.rung, "epochs": epochs, "best_epoch": best}
-        row |= {"status": "diverged" if diverged else ended, "diverged_at": diverged or None, "value": _finite(value)}
-        row |= dict(zip(names, map(_finite, measured), strict=True))
+        row |= {"status": "diverged" if diverged else ended, "diverged_at": diverged or None, "value": finite(value)}
+        row |= dict(zip(names, map(finite, measured), strict=True))
         test = (None, None) if done.test is None or diverged else (float(done.test[0][i]), float(done.test[1][i]))
-        row |= {"test_loss": _finite(test[0]), f"test_{self.metric}": _finite(test[1])}
+        row |= {"test_loss": finite(test[0]), f"test_{self.metric}": finite(test[1])}
         row["seconds"] = round(done.seconds / len(task.lanes), 6)
         return row | {name: tables.cell(v) for name, v in study.trials[identity.trial].items() if name != "seed"}
 
     def _seed(self, identity: Any) -> int:
         trial = self.study.trials[identity.trial]
         return (trial.get("seed", self.study.config.seed) + identity.repeat) % 2**32
-
-
-def _finite(value: float | None) -> float | None:
-    return value if value is not None and math.isfinite(value) else None
-
-
-def _gather(study: Study, engine: Engine, folder: SweepFolder, seconds: float, path: Path | None) -> Sweep:
-    varied = tables.names(study.dimensions)
-    rungs = tables.rungs(folder, varied, study.metric)
-    table = tables.table(rungs, varied)
-    lanes = [lane for _, _, lane in engine.pool.best]
-    members = tuple(_trained(study, lane, engine.pool.models[lane], table) for lane in lanes)
-    best = None if not members else _best(study, members[0]) if study.settings.folds == 1 else _refit(study, lanes[0], table)
-    ensemble = _ensemble(study, members) if members else None
-    histories: dict[int, dict[str, np.ndarray]] = {}
-    for lane in lanes:
-        histories.setdefault(study.plan.identity(lane).trial, history_of(study, engine.pool.models[lane]["history"]))
-    tiles = {f"{i} {bucket.name}": bucket.tile for i, bucket in enumerate(study.plan.buckets)}
-    board = tables.leaderboard(table, varied, study.metric)
-    return Sweep(table, board, best, ensemble, rungs, histories, tiles, seconds, path)
-
-
-def history_of(study: Study, rows: np.ndarray) -> dict[str, np.ndarray]:
-    rows = rows[~np.isnan(rows[:, 0])]
-    names = [f"{part}_{what}" for part in ("train", "val") for what in ("loss", study.metric)]
-    kept = names if study.has_validation else names[:2]
-    return {"epoch": np.arange(1, len(rows) + 1)} | {name: rows[:, i].astype(np.float64) for i, name in enumerate(kept)}
-
-
-def _trained(study: Study, lane: int, saved: dict[str, np.ndarray], table: pl.DataFrame) -> TrainedModel:
-    """A lane as a model to take away, with the scores of its row."""
-    identity = study.plan.identity(lane)
-    leaves = [jnp.asarray(saved[name]) for name in sorted(saved) if name != "history"]
-    params: Params = tuple(Layer(W, b) for W, b in zip(leaves[::2], leaves[1::2], strict=True))
-    row = table.row(lane, named=True)
-    names = {"train": "train", "val": "validation", "test": "test"}
-    scores = {f"{long}_{w}": row[f"{short}_{w}"] for short, long in names.items() for w in ("loss", study.metric)}
-    about = {
-        "metrics": {name: value for name, value in scores.items() if value is not None},
-        "trial": identity._asdict(),
-        **{name: row[name] for name in ("status", "epochs", "best_epoch", "diverged_at")},
-        "config": dataclasses.asdict(study.config_of(identity)),
-    }
-    bucket, data = study.plan.buckets[study.plan.bucket_of[identity.trial]], study.data
-    return TrainedModel(bucket.spec.model, params, study.folds[identity.fold][2], data.task, data.classes, data.features, about)
-
-
-def _best(study: Study, member: TrainedModel) -> TrainedModel:
-    """The best lane, scored once more on all its parts, training part included."""
-    real = study.experiment(LaneId(**member.about["trial"]))
-    about = member.about
-    history = {"epoch": np.arange(about["epochs"])}
-    run = train.Run(real.model, member.params, member.params, history, about["best_epoch"], about["status"], about["diverged_at"], None)
-    trained = experiment.finish(real, run)
-    trained.about["trial"] = about["trial"]
-    return trained
-
-
-def _refit(study: Study, lane: int, table: pl.DataFrame) -> TrainedModel:
-    """After cross-validation: the best trial trained on all rows that are not test rows, for the mean best epoch of its lanes."""
-    from ..data import split
-
-    identity = study.plan.identity(lane)._replace(fold=0, repeat=0)
-    config = study.config_of(identity)
-    rest, _, _ = split.split(study.data, config.test_size, 0.0, config.split_seed)
-    real = study.experiment(identity)
-    real = type(real)(config, study.data, rest, None, study.test, split.fit_scaler(rest, config.scaling), real.model, real.optimizer)
-    mine = table.filter(pl.col("trial") == identity.trial)
-    epochs = max(1, round(float(mine["best_epoch"].mean())))  # type: ignore[arg-type]
-    X, y = real.scaler.X(rest.X), real.scaler.y(rest.y)
-    options = experiment.lane_options(config) | {"patience": None}
-    run = train.fit(real.model, real.optimizer, X, y, epochs=epochs, **options)
-    trained = experiment.finish(real, run)
-    scores = {f"cv_{study.metric}": mine[f"val_{study.metric}"].mean(), "cv_lanes": len(mine)}
-    trained.about["metrics"] |= scores
-    trained.about["trial"] = {"trial": identity.trial}
-    return trained
-
-
-def _ensemble(study: Study, members: tuple[TrainedModel, ...]) -> Ensemble:
-    """The mean of the members, scored on the test part."""
-    scores: dict[str, Any] = {}
-    ensemble = Ensemble(members, {"metrics": scores, "trials": [m.about["trial"] for m in members]})
-    if study.test is not None:
-        scores[f"test_{study.metric}"] = score(ensemble, study.test.X, study.test.y)
-    return ensemble
-
-
-def score(model: TrainedModel | Ensemble, X: Any, y: Any) -> float:
-    """Accuracy or R^2 of a model's predictions on rows as they come."""
-    from sklearn.metrics import accuracy_score, r2_score
-
-    y_hat = model.predict(X)
-    if model.task == "regression":
-        return float(r2_score(y, y_hat[:, 0]))
-    return float(accuracy_score(y, y_hat.argmax(axis=1) if model.task == "multiclass" else y_hat[:, 0] > 0.5))
-
-
-def _write(found: Sweep, path: Path) -> None:
-    """trials.parquet, best/, ensemble/; result.json last: it says that the sweep is finished."""
-    import io
-
-    buffer = io.BytesIO()
-    found.table.write_parquet(buffer)
-    files.write(path / tables.TABLE, buffer.getvalue())
-    for name, model in (("best", found.best), ("ensemble", found.ensemble)):
-        if model is not None:
-            (path / name).mkdir(exist_ok=True)
-            model_files.save(path / name, model)
-
-
-def summary(found: Sweep) -> dict[str, Any]:
-    """The result in plain values, for result.json and --json."""
-    status = dict(sorted(found.table["status"].value_counts().iter_rows()))
-    best = None if found.best is None else found.best.about
-    scores = {} if best is None else best["metrics"]
-    result: dict[str, Any] = {"out": str(found.folder), "seconds": round(found.seconds, 3), "networks": len(found.table)}
-    result |= {"trials": found.table["trial"].n_unique(), "status": status, "epochs": int(found.table["epochs"].sum())}
-    result |= {"best_trial": best and best["trial"]["trial"], "best": {k: _finite(v) for k, v in scores.items()}}
-    result |= {"ensemble": {} if found.ensemble is None else found.ensemble.about["metrics"], "tiles": found.tiles}
-    return result
-
-
-def write_result(found: Sweep, path: Path) -> None:
-    """result.json, written last: it says that the sweep is finished."""
-    files.write(path / RESULT, json.dumps(summary(found), indent=1, allow_nan=False) + "\n")

@@ -94,7 +94,8 @@ def parse(space: Any, when: Any = (), where: str = "space") -> tuple[Dimension, 
             if name == "space":
                 continue
             _field(f"{at}: condition", name)
-            accepted = accepted if isinstance(accepted, list) and name != "hidden" else [accepted]
+            several = isinstance(accepted, list) and (name != "hidden" or any(isinstance(v, list) for v in accepted))
+            accepted = accepted if several else [accepted]
             conditions.append((name, tuple(_value(f"{at}: {name}", name, v) for v in accepted)))
         for d in _block(block["space"], tuple(conditions), f"{at}: space"):
             if d.name in known and not known[d.name].when:
@@ -186,10 +187,20 @@ def _block(space: Any, when: tuple[tuple[str, tuple[Any, ...]], ...], where: str
     return [_dimension(f"{where}: {name}", name, value, when) for name, value in sorted(flat.items())]
 
 
+def _finite(value: Any) -> bool:
+    """Whether it is a number that a float can hold."""
+    try:
+        return not isinstance(value, bool) and isinstance(value, (int, float)) and math.isfinite(value)
+    except OverflowError:
+        return False
+
+
 def _flat(fields: dict[str, Any]) -> dict[str, Any]:
     """Nested options under their dotted names."""
     flat: dict[str, Any] = {}
     for name, value in fields.items():
+        if not isinstance(name, str):
+            raise InputError(f"a field's name must be text, got {name!r}")
         if name in OPTION_TABLES and isinstance(value, dict):
             flat |= {f"{name}.{option}": v for option, v in value.items()}
         else:
@@ -208,7 +219,7 @@ def _field(where: str, name: str) -> None:
 def _value(where: str, name: str, value: Any) -> Any:
     """One value of the field, of its type."""
     if "." in name:
-        if isinstance(value, bool) or (isinstance(value, (int, float)) and math.isfinite(value)):
+        if isinstance(value, bool) or _finite(value):
             return value
         raise InputError(f"{where} must be a number, or true or false, got {value!r}")
     return typed(where, value, SWEPT[name])
@@ -239,7 +250,7 @@ def _dimension(where: str, name: str, value: Any, when: tuple[tuple[str, tuple[A
 
 def _range(where: str, name: str, kind: str, given: Any) -> tuple[float, float]:
     numbers = isinstance(given, (list, tuple)) and len(given) == 2
-    if not numbers or any(isinstance(v, bool) or not isinstance(v, (int, float)) or not math.isfinite(v) for v in given):
+    if not numbers or not all(map(_finite, given)) or not _finite(given[1] - given[0]):
         raise InputError(f"{where}: {kind} takes two numbers [low, high], got {given!r}")
     low, high = given
     if not low < high:

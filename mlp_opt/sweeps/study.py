@@ -96,6 +96,8 @@ def make(
     """Check everything, load and split the data, draw the trials. InputError for anything that does not fit."""
     _check(settings)
     if isinstance(varied, list):
+        if when:
+            raise InputError(f"{where} lists its trials: there is nothing for [[when]] to do")
         dimensions, trials = space.listed(varied, where)
     else:
         dimensions = space.parse(varied, when, where)

@@ -39,12 +39,13 @@ def rungs(folder: SweepFolder, varied: list[str], metric: str) -> pl.DataFrame:
     return frame.with_columns(missing).unique(["bracket", "rung", "lane"], keep="last").sort("lane", "rung")
 
 
-def table(rungs: pl.DataFrame, varied: list[str]) -> pl.DataFrame:
-    """One row a lane: its last rung. A lane that could have gone on but did not was halved."""
+def table(rungs: pl.DataFrame, varied: list[str], over: bool = True) -> pl.DataFrame:
+    """One row a lane: its last rung. A lane that could have gone on but did not was halved, once the sweep is over."""
     last = rungs.group_by("lane", maintain_order=True).last().sort("lane")
     spent = rungs.group_by("lane").agg(pl.col("seconds").sum()).sort("lane")
     last = last.with_columns(
-        status=pl.when(pl.col("status") == "running").then(pl.lit("halved")).otherwise("status"), seconds=spent["seconds"]
+        status=pl.when(pl.col("status") == "running").then(pl.lit("halved" if over else "running")).otherwise("status"),
+        seconds=spent["seconds"],
     )
     first = ["trial", "fold", "repeat", "seed", *varied]
     return last.select(*first, *(c for c in last.columns if c not in (*first, "lane", "task")))
@@ -53,36 +54,41 @@ def table(rungs: pl.DataFrame, varied: list[str]) -> pl.DataFrame:
 def leaderboard(table: pl.DataFrame, varied: list[str], metric: str, top: int = 10) -> pl.DataFrame:
     """The best trials by their mean value over folds and seeds (lower is better); a trial with a diverged lane has none.
 
-    Columns: rank, trial, the varied fields, lanes, val_loss and val_<metric> with their standard errors where there is
-    more than one lane (train_* where there is no validation part), epochs, status.
+    Columns: rank, trial, the varied fields, lanes, val_loss and val_<metric> with their standard errors (over the folds,
+    else over the seeds) where there is more than one lane (train_* where there is no validation part), epochs, status.
     """
     part = "val" if table["val_loss"].is_not_null().any() else "train"
     shown = [f"{part}_{metric}", f"{part}_loss"]
     means = [pl.col(c).mean() for c in (*shown, "epochs")]
-    errors = [(pl.col(c).std() / pl.len().sqrt()).alias(f"{c}_se") for c in shown]
+    folds, repeats = table["fold"].n_unique(), table["repeat"].n_unique()
+    independent = "fold" if folds > 1 else "repeat"  # the seeds of a fold share its rows
+    spread = table.group_by("trial", independent).agg(pl.col(c).mean() for c in shown).group_by("trial")
+    errors = spread.agg((pl.col(c).std() / pl.len().sqrt()).alias(f"{c}_se") for c in shown)
     complete = pl.col("value").is_not_null().all()
     grouped = table.group_by("trial", maintain_order=True).agg(
-        *(pl.col(c).first() for c in varied), pl.len().alias("lanes"), *means, *errors,
+        *(pl.col(c).first() for c in varied), pl.len().alias("lanes"), *means,
         pl.when(complete).then(pl.col("value").mean()).alias("mean"), pl.col("status").unique().sort().str.join("+"),
     )  # fmt: skip
     ranked = grouped.filter(pl.col("mean").is_not_null()).sort("mean", "trial").head(top)
-    if ranked["lanes"].max() in (None, 1):
-        ranked = ranked.drop("lanes", *(f"{c}_se" for c in shown))
+    ranked = ranked.drop("lanes") if folds * repeats == 1 else ranked.join(errors, on="trial", how="left", maintain_order="left")
     return ranked.drop("mean").with_row_index("rank", offset=1)
 
 
 def load_sweep(folder: str | Path) -> pl.DataFrame:
     """The table of a sweep, finished or under way: one row a lane (trial, fold, seed).
 
-    Columns: trial, fold, repeat, seed, the varied hyperparameters, status ("finished", "patience", "diverged",
-    "halved"), epochs, best_epoch, diverged_at (the step), value (what was ranked, lower is better), loss and score on
-    the train, val and test parts (train and val at the best epoch), seconds. InputError if there is no sweep.
+    Columns: trial, fold, repeat, seed, the varied hyperparameters, status ("finished", "patience", "diverged", "halved",
+    while the sweep is under way "running"), epochs, best_epoch, diverged_at (the step), value (what was ranked, lower is
+    better), loss and score on the train, val and test parts (train and val at the best epoch), seconds. InputError if
+    there is no sweep.
     """
     return _open(Path(folder))[0]
 
 
 def leaderboard_of(folder: Path, top: int = 10) -> pl.DataFrame:
     """The leaderboard of a sweep's folder."""
+    if top < 1:
+        raise InputError(f"--top must be a whole number >= 1, got {top}")
     return leaderboard(*_open(folder), top)
 
 
@@ -100,7 +106,7 @@ def _open(folder: Path) -> tuple[pl.DataFrame, list[str], str]:
     found = pl.read_parquet(folder / TABLE) if finished else None
     columns = rows[0] if found is None else found.columns
     metric = next(name.removeprefix("train_") for name in columns if name.startswith("train_") and name != "train_loss")
-    return table(rungs(log, varied, metric), varied) if found is None else found, varied, metric
+    return table(rungs(log, varied, metric), varied, over=False) if found is None else found, varied, metric
 
 
 def _types(metric: str) -> dict[str, Any]:

@@ -136,7 +136,7 @@ def _memory() -> Path:
 def _remembered() -> dict[str, int]:
     try:
         known = json.loads(_memory().read_text())
-        return known if isinstance(known, dict) else {}
+        return {k: v for k, v in known.items() if type(v) is int and v >= 1} if isinstance(known, dict) else {}
     except (OSError, ValueError, RuntimeError):
         return {}
 

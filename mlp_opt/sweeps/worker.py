@@ -117,6 +117,8 @@ class Trainer:
             test = np.asarray(loss), np.asarray(score)
         with self._lock:
             self.progress.epochs_done += (task.until - first) * len(task.lanes)  # of lanes that all ended early
+        rest = np.full((bucket.tile, task.until - first, len(COLUMNS)), np.nan, history.dtype)  # if all ended early
+        history = np.concatenate([history, rest], axis=1)
         return Done(tiles.take(state, slice(None)), history, test, time.perf_counter() - start)
 
     def _start(self, task: Task, hparams: Any, device: int) -> tuple[LaneState, np.ndarray]:
@@ -133,11 +135,16 @@ class Trainer:
         files: dict[str, dict[str, np.ndarray]] = {}
         picked = []
         for lane in tiles.filled(task.lanes, bucket.tile):
-            key, place = self.where[(task.bracket, task.rung - 1, lane)]
-            if key not in files:
-                files[key] = self.folder.load(f"states/{key}") or _lost(self.folder, key)
-            picked.append({name: array[place] for name, array in files[key].items()})
+            picked.append(self.saved(task.bracket, task.rung - 1, lane, files))
         return _unpacked({name: np.stack([p[name] for p in picked]) for name in picked[0]}, like)
+
+    def saved(self, bracket: int, rung: int, lane: int, files: dict[str, dict[str, np.ndarray]] | None = None) -> dict[str, Any]:
+        """The state of a lane at the end of a rung. files: what has been read already."""
+        files = {} if files is None else files
+        key, place = self.where[(bracket, rung, lane)]
+        if key not in files:
+            files[key] = self.folder.load(f"states/{key}") or _lost(self.folder, key)
+        return {name: array[place] for name, array in files[key].items()}
 
     @contextmanager
     def _once(self, program: Any) -> Iterator[bool]:
