@@ -167,7 +167,7 @@ class Trainer:
         b = self.plan.buckets[bucket]
         sizes = b.spec.model.sizes
         flops = 6 * sum(m * n for m, n in zip(sizes[1:], sizes, strict=False)) * self.data[0][0].X.shape[0] * b.tile
-        return flops * HISTORY_ROWS < 2e10
+        return flops * HISTORY_ROWS < 1e11
 
 
 def packed(state: LaneState, history: np.ndarray) -> dict[str, np.ndarray]:

@@ -27,7 +27,7 @@ SHAPES = (  # fewer of the large networks, so that a round stays short
 )
 SCALING = (64, 256, 1024, 4096)
 FROM_MEMORY = 256  # the size that the others' memory is compared with; times are compared with the smallest's
-SCALED = SHAPES[0]._replace(epochs=3)
+SCALED = SHAPES[0]
 QUICK = SHAPES[0]._replace(models=8, epochs=2)
 
 PEERS = {
@@ -36,6 +36,7 @@ PEERS = {
     "torch vmap": Peer(sweep_peers.torch_vmap, "torch"),
     LOOP: Peer(sweep_peers.torch_loop, "torch"),
     BOUND: Peer(sweep_peers.matmul_bound, "jax"),
+    "the same in columns": Peer(sweep_peers.matmul_columns, "jax"),
 }
 
 
@@ -106,7 +107,7 @@ def show_speed(measured: dict[str, Any]) -> None:
         ("peer", "us/step", "min", "times ours", "of bound", "peak MB", "1st call s", "accuracy"),
         rows,
         "us/step: a step of one network; accuracy: the best network's",
-        f"{OURS} and the bound train {bound['about']['tile']} networks in a call",
+        f"{OURS} and the bounds train {bound['about']['tile']} networks in a call; {BOUND}: the lanes' own products, rows as samples",
         f"{LOOP} trains {min(LOOPED, shape.models)} of the {shape.models} a call; scikit-learn's memory is that of all its processes",
         f"load {measured['load']:.1f} at the end; where others compute too, the threads of torch stall",
     )

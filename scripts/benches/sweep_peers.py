@@ -151,21 +151,25 @@ def torch_loop(shape: Shape, X: Any, y: Any) -> Train:
 
 
 def matmul_bound(shape: Shape, X: Any, y: Any) -> Train:
-    """Nothing but the matrix products of the steps, as XLA does them, on one batch that need not be fetched; a thread a core.
-
-    A tile of networks at once: the products with X are one wide product, as the networks share it, the others batched. A
-    column is a sample, as in the notes: of the layouts tried it was the fastest. What keeps XLA from taking products out
-    of the loop, or making them others, is what the lane's bound explains.
-    """
-    from concurrent.futures import ThreadPoolExecutor
-
+    """Nothing but the matrix products of the steps, as the lanes do them: rows are samples, vmapped over a tile that shares X."""
     import jax
-    import jax.numpy as jnp
 
-    batch, tile = jnp.asarray(X[: shape.batch]), shape.tile or shape.models
-    draw = jax.nn.initializers.he_normal(in_axis=2, out_axis=1, batch_axis=0)
-    sizes = [min(tile, shape.models - done) for done in range(0, shape.models, tile)]
-    tiles = [[draw(jax.random.key(n_in), (size, n_out, n_in)) for n_in, n_out in pairwise(shape.sizes)] for size in sizes]
+    def of_a_lane(W: Any, X: Any) -> Any:
+        z, grads = [X], []
+        for l in range(len(W)):
+            z.append(jax.lax.optimization_barrier(z[l] @ W[l].T))
+        delta = z[-1]
+        for l in reversed(range(len(W))):
+            grads.append(delta.T @ z[l])
+            delta = jax.lax.optimization_barrier(delta @ W[l]) if l else delta
+        return grads
+
+    return _alone(shape, X, jax.vmap(of_a_lane, in_axes=(0, None)))
+
+
+def matmul_columns(shape: Shape, X: Any, y: Any) -> Train:
+    """The same products in the layout that was the fastest of those tried: columns are samples, the products with X one wide product."""
+    import jax
 
     def products(W: Any, X: Any) -> Any:
         tile, n_out, n_in = W[0].shape
@@ -177,6 +181,25 @@ def matmul_bound(shape: Shape, X: Any, y: Any) -> Train:
             grads.append(delta @ z[l].mT)
             delta = jax.lax.optimization_barrier(W[l].mT @ delta)
         return [*grads, (delta.reshape(tile * n_out, -1) @ X).reshape(W[0].shape)]
+
+    return _alone(shape, X, products)
+
+
+def _alone(shape: Shape, X: Any, products: Any) -> Train:
+    """A worker that does `products` (weights of a tile, batch -> gradients) for all steps, a thread a core.
+
+    The batch need not be fetched. What keeps XLA from taking products out of the loop, or making them others, is what
+    the lane's bound explains.
+    """
+    from concurrent.futures import ThreadPoolExecutor
+
+    import jax
+    import jax.numpy as jnp
+
+    batch, tile = jnp.asarray(X[: shape.batch]), shape.tile or shape.models
+    draw = jax.nn.initializers.he_normal(in_axis=2, out_axis=1, batch_axis=0)
+    sizes = [min(tile, shape.models - done) for done in range(0, shape.models, tile)]
+    tiles = [[draw(jax.random.key(n_in), (size, n_out, n_in)) for n_in, n_out in pairwise(shape.sizes)] for size in sizes]
 
     @jax.jit
     def run(W: Any, X: Any) -> Any:
