@@ -28,7 +28,7 @@ from ..store import files
 from .plan import Bucket
 
 LARGEST = {"cpu": 16, "gpu": 2048, "tpu": 1024}  # lanes in a tile
-CACHE_BYTES = {"cpu": 5 * 2**19, "gpu": 2**31, "tpu": 2**31}  # what the lanes of a tile may move each step
+CACHE_BYTES = {"cpu": 700 * 2**10, "gpu": 2**31, "tpu": 2**31}  # what the lanes of a tile may move each step
 FLOPS = {"cpu": 2.5e10, "gpu": 1e12, "tpu": 1e12}  # a second and worker, to tell large buckets from small
 MEASURE_ABOVE_S = 20.0  # where a bucket takes longer than this, a few tile sizes are tried first
 
@@ -80,9 +80,9 @@ def guess(bucket: Bucket, platform: str) -> int:
     """A tile size from the bytes that a lane moves in a step: parameters, gradient, optimizer's state, activations."""
     spec, sizes = bucket.spec, bucket.spec.model.sizes
     weights = sum(a * b for a, b in zip(sizes[1:], sizes, strict=False))
-    bytes_a_lane = 4 * (4 * weights + 2 * spec.batch_size * sum(sizes[1:]))
-    size = 2 ** round(math.log2(max(CACHE_BYTES.get(platform, 2**21) / bytes_a_lane, 1)))
-    return int(min(size, LARGEST.get(platform, 16)))
+    bytes_a_lane = 4 * (4 * weights + spec.batch_size * sum(sizes[1:]))
+    size = 2 ** round(math.log2(max(CACHE_BYTES.get(platform, 700 * 2**10) / bytes_a_lane, 1)))
+    return int(min(max(size, 2), LARGEST.get(platform, 16)))
 
 
 def choose(bucket: Bucket, lanes: int, workers: int, platform: str, seconds: Callable[[int], float], work: float, rows: int) -> int:
