@@ -8,6 +8,10 @@ import pytest
 jax.config.update("jax_default_matmul_precision", "highest")  # parity bounds need it on GPU and TPU
 
 
+def pytest_collection_modifyitems(items):
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
+
+
 @pytest.fixture(autouse=True)
 def _strict_dtypes(request):
     """Our code never relies on implicit promotion; optax and jax.flatten_util do, so parity tests switch it off."""

@@ -5,9 +5,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 SCRIPT = Path(__file__).parent.parent / "scripts/faults"
 
 
+@pytest.mark.long
 def test_a_sweep_survives_being_killed_at_any_point():
     run = subprocess.run([sys.executable, SCRIPT, "--kills", "6", "--seed", "1"], capture_output=True, text=True, timeout=400)
     assert run.returncode == 0, run.stdout + run.stderr
