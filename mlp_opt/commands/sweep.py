@@ -68,8 +68,11 @@ def _run(made: Any, folder: Path, as_json: bool) -> int:
     from ..sweeps import results, run
 
     stop = threading.Event()
-    with asked_to_stop(stop.set), _progress(made) as tell:
-        found = run.run(made, folder, tell, stop)
+    try:
+        with asked_to_stop(stop.set), _progress(made) as tell:
+            found = run.run(made, folder, tell, stop)
+    except OSError as error:  # a full disk, say
+        raise OSError(f"{error}; what is done is kept, continue with: mlp-opt sweep --resume {folder}") from error
     if found is None:
         print(f"stopped; continue with: mlp-opt sweep --resume {folder}", file=sys.stderr)
         return 130
@@ -99,7 +102,7 @@ def _report(found: Any, made: Any, folder: Path) -> None:
     figures = report.figures_of(found.table, found.rungs, found.histories, varied, scales, made.metric, found.seconds, made.data.name)
     facts = [
         f"{len(found.table):,} networks ({status}) in {found.seconds:.1f} s",
-        f"{int(found.table['epochs'].sum()):,} epochs, {len(found.tiles)} compiled programs",
+        f"{int(found.table['epochs'].sum()):,} epochs, {_counted(len(found.tiles), 'compiled program')}",
         _scores(found, made),
     ]
     notes = [
@@ -131,13 +134,17 @@ def _scores(found: Any, made: Any) -> str:
 def _print(found: Any, result: dict[str, Any], made: Any, folder: Path) -> None:
     console = Console(width=None if Console().is_terminal else 120, highlight=False)
     diverged = result["status"].get("diverged", 0)
-    spent = f"{result['epochs']:,} epochs, {len(result['tiles'])} programs" + (f", {diverged} diverged" if diverged else "")
+    spent = f"{result['epochs']:,} epochs, {_counted(len(result['tiles']), 'program')}" + (f", {diverged} diverged" if diverged else "")
     console.print(f"[bold]{result['networks']:,} networks in {found.seconds:.1f} s[/bold] ({spent})")
     ranked = "best trials, ranked on rows that were not trained on" if made.has_validation else "best trials"
     console.print(_board(found.leaderboard, ranked))
     models = "" if found.best is None else ", best/ and ensemble/"
     for line in (_scores(found, made), f"report.html, trials.parquet{models} in {folder}"):
         console.print(line, soft_wrap=True)
+
+
+def _counted(n: int, what: str) -> str:
+    return f"{n} {what}" + ("" if n == 1 else "s")
 
 
 def _board(frame: pl.DataFrame, title: str) -> Table:

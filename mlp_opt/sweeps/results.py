@@ -27,6 +27,7 @@ from .plan import LaneId
 from .study import Study
 
 RESULT = "result.json"
+SHOWN = 10  # trials whose weights and curves are kept, at least
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,8 @@ def gather(study: Study, engine: Engine, folder: SweepFolder, seconds: float, pa
     rungs = tables.rungs(folder, varied, study.metric)
     table = tables.table(rungs, varied)
     lanes = [lane for _, _, lane in engine.pool.best]
-    members = tuple(_trained(study, lane, engine.pool.models[lane], table) for lane in lanes)
+    top = lanes[: study.settings.top]
+    members = tuple(_trained(study, lane, engine.pool.models[lane], table) for lane in top)
     best = None if not members else _best(study, members[0]) if study.settings.folds == 1 else _refit(study, lanes[0], table)
     ensemble = _ensemble(study, members) if members else None
     histories: dict[int, dict[str, np.ndarray]] = {}

@@ -20,7 +20,7 @@ from ..store.sweep_folder import CONFIG, SweepFolder
 from . import study as studies
 from . import table as tables
 from .engine import Engine
-from .results import Sweep, finite, gather, write, write_result
+from .results import SHOWN, Sweep, finite, gather, write, write_result
 from .study import Study
 from .worker import Done, Task
 
@@ -97,7 +97,7 @@ def _run(study: Study, folder: SweepFolder, on_progress: Callable[[Engine], None
     started, describe, path = time.perf_counter(), _Describe(study), folder.path
     engine = Engine(
         study.plan, study.brackets, study.datasets(), study.tests(), folder, describe, study.has_validation,
-        eta=study.settings.eta, top=study.settings.top, workers=study.settings.workers,
+        eta=study.settings.eta, top=max(study.settings.top, SHOWN), workers=study.settings.workers,
     )  # fmt: skip
     engine.stop = stop or engine.stop
     sizes = folder.load_plan(study.digest)
