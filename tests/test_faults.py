@@ -12,8 +12,8 @@ SCRIPT = Path(__file__).parent.parent / "scripts/faults"
 
 @pytest.mark.long
 def test_a_sweep_survives_being_killed_at_any_point():
-    run = subprocess.run([sys.executable, SCRIPT, "--kills", "6", "--seed", "1"], capture_output=True, text=True, timeout=400)
+    run = subprocess.run([sys.executable, SCRIPT, "--kills", "4", "--seed", "1"], capture_output=True, text=True, timeout=400)
     assert run.returncode == 0, run.stdout + run.stderr
     landed = dict(re.findall(r"([a-z ]+) (\d+)", run.stdout.split("kills that landed: ")[1]))
-    assert sum(map(int, landed.values())) >= 6
+    assert sum(map(int, landed.values())) >= 4
     assert any("file" in name or "fsync" in name or "rename" in name or "line" in name for name in landed)
