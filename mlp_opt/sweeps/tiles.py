@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from .. import lane
@@ -149,16 +148,11 @@ def _remember(key: str, size: int) -> None:
         return
 
 
-def take(tree: Any, index: Any) -> Any:
-    """Lanes `index` of a stacked pytree, as NumPy arrays."""
-    return jax.tree.map(lambda x: np.asarray(x)[index], tree)
+def fetched(tree: Any) -> Any:
+    """The arrays as NumPy arrays."""
+    return jax.tree.map(np.asarray, tree)
 
 
 def on(device: Any, tree: Any) -> Any:
     """The arrays on the device."""
     return jax.device_put(tree, device)
-
-
-def stack(trees: list[Any]) -> Any:
-    """One stacked pytree of single lanes."""
-    return jax.tree.map(lambda *x: jnp.asarray(np.stack(x)), *trees)

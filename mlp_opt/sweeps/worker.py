@@ -105,7 +105,7 @@ class Trainer:
             first += epochs
             running = first < task.until and bool(np.asarray(alive).any())
             if running and (stop.is_set() or time.monotonic() - saved > CHECKPOINT_EVERY_S):
-                self.folder.save(f"states/part-{task.key}", packed(tiles.take(state, slice(None)), history))
+                self.folder.save(f"states/part-{task.key}", packed(tiles.fetched(state), history))
                 saved = time.monotonic()
                 if stop.is_set():
                     return None
@@ -119,7 +119,7 @@ class Trainer:
             self.progress.epochs_done += (task.until - first) * len(task.lanes)  # of lanes that all ended early
         rest = np.full((bucket.tile, task.until - first, len(COLUMNS)), np.nan, history.dtype)  # if all ended early
         history = np.concatenate([history, rest], axis=1)
-        return Done(tiles.take(state, slice(None)), history, test, time.perf_counter() - start)
+        return Done(tiles.fetched(state), history, test, time.perf_counter() - start)
 
     def _start(self, task: Task, hparams: Any, device: int) -> tuple[LaneState, np.ndarray]:
         """(state, history so far) of a tile: where it was stopped, or from the rung before, or new."""
