@@ -30,6 +30,7 @@ ORDER = [
     ["diagnose", "figures"],
     ["__init__"],
     ["commands"],
+    ["options"],
     ["cli"],
     ["__main__"],
 ]

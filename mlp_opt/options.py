@@ -1,0 +1,90 @@
+"""The options of every command, as tyro reads them: one class a command. Imports neither jax nor scikit-learn."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from .config import SweepConfig, TrainConfig
+
+
+@dataclass(frozen=True)
+class Train:
+    """Train one network; save it with its history and a picture of its curves."""
+
+    run: Annotated[TrainConfig, tyro.conf.arg(name="")]
+    config: Path | None = None
+    """TOML file with any of the options below (with _ for -); flags given here win."""
+    out: Path | None = None
+    """New folder for the run; default: runs/DATASET-1, -2, ..."""
+    resume: Path | None = None
+    """Folder of an interrupted run to continue, with its own configuration."""
+    from_: Annotated[Path | None, tyro.conf.arg(name="from")] = None
+    """Folder of a sweep: train one of its trials again, exactly."""
+    trial: int = 0
+    """With --from: the trial's number."""
+    fold: int = 0
+    """With --from: the fold, of a cross-validated sweep."""
+    repeat: int = 0
+    """With --from: which of the trial's seeds, from 0."""
+    json: bool = False
+    """Print the result as one JSON object."""
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """Train every trial of a space of configurations, hundreds at once; save a table, a report and the best model.
+
+    What varies is told by [space] in the TOML file or by --space; every other option holds for all trials.
+    """
+
+    sweep: Annotated[SweepConfig, tyro.conf.arg(name="")]
+    run: Annotated[TrainConfig, tyro.conf.arg(name="")]
+    space: Annotated[list[str], tyro.conf.UseAppendAction] = field(default_factory=list)
+    """One field that varies, as TOML: 'learning_rate = {log_uniform = [1e-4, 1.0]}', 'optimizer = ["sgd", "adam"]',
+    'hidden = [[32], [64, 64]]', 'dropout = {uniform = [0, 0.5]}'; repeat the option for more. Without any space:
+    optimizers, learning rates and widths that are worth a try."""
+    config: Path | None = None
+    """TOML file with any of the options below (with _ for -), [sweep], [space] and [[when]]; flags given here win."""
+    out: Path | None = None
+    """New folder for the sweep; default: runs/DATASET-sweep-1, -2, ..."""
+    resume: Path | None = None
+    """Folder of an interrupted sweep to continue, with its own configuration."""
+    json: bool = False
+    """Print the result as one JSON object."""
+
+
+@dataclass(frozen=True)
+class Show:
+    """Print the best trials of a sweep, finished or under way."""
+
+    folder: tyro.conf.Positional[Path]
+    """The sweep's folder."""
+    top: int = 10
+    """How many trials."""
+    json: bool = False
+    """Print the whole table as JSON, a row a network."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """Compare hand-written gradients with jax.grad and finite differences, optimizers with optax and the notes.
+
+    Exit status 1 if a difference is over its bound.
+    """
+
+    quick: bool = False
+    """A small part of the cross, in seconds."""
+    json: bool = False
+    """Print the report as JSON."""
+
+
+@dataclass(frozen=True)
+class Datasets:
+    """List the data sets that need no download."""
+
+    json: bool = False
+    """Print the list as JSON."""
