@@ -1,0 +1,33 @@
+"""One look an optimizer, the same in every picture: a colour that every kind of colour vision tells apart, and dashes."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Look(NamedTuple):
+    """matplotlib's color, linestyle and marker."""
+
+    color: str
+    line: str
+    marker: str
+
+
+# Okabe & Ito's colours for the rules of the notes; those of the same family share the colour and differ in dashes and marker.
+LOOKS: dict[str, Look] = {
+    "sgd": Look("#000000", "-", "o"),
+    "momentum": Look("#0072B2", "-", "s"),
+    "nesterov": Look("#0072B2", "--", "D"),
+    "adagrad": Look("#E69F00", "-", "^"),
+    "rmsprop": Look("#009E73", "-", "v"),
+    "adam": Look("#D55E00", "-", "P"),
+    "adamw": Look("#D55E00", "--", "X"),
+    "nadam": Look("#D55E00", ":", "d"),
+    "amsgrad": Look("#D55E00", "-.", "p"),
+    "adamax": Look("#CC79A7", "--", "h"),
+    "adadelta": Look("#E69F00", "--", "<"),
+    "radam": Look("#CC79A7", "-", ">"),
+    "lion": Look("#56B4E9", "-", "*"),
+    "qhm": Look("#56B4E9", "--", "H"),
+    "qhadam": Look("#CC79A7", ":", "8"),
+}
