@@ -15,20 +15,22 @@ from typing import Any
 
 import tyro
 
-from .config import DEFAULT_SPACE, OPTION_TABLES, Options, SweepConfig, TrainConfig, load_sweep_toml, load_toml
+from .config import DEFAULT_SPACE, OPTION_TABLES, Kinds, Options, SweepConfig, TrainConfig, load_sweep_toml, load_toml
 from .errors import InputError, check_name
-from .options import Check, Datasets, Show, Sweep, Train
+from .options import Check, Datasets, Predict, Show, Sweep, Train
 
 USAGE = """usage: mlp-opt COMMAND [OPTIONS]
 
 Train and understand multilayer perceptrons and their optimizers.
 
-  mlp-opt train DATASET    train one network, save it with its history and curves
-  mlp-opt sweep DATASET    train hundreds of networks at once, keep the best
-  mlp-opt sweep show DIR   the best trials of a sweep
-  mlp-opt check            prove gradients and optimizers on this machine
-  mlp-opt datasets         list the data sets that need no download
+  mlp-opt train DATA          train one network, save it with its history and curves
+  mlp-opt sweep DATA          train hundreds of networks at once, keep the best
+  mlp-opt sweep show DIR      the best trials of a sweep
+  mlp-opt predict MODEL DATA  a saved model's predictions for each row of a table
+  mlp-opt check               prove gradients and optimizers on this machine
+  mlp-opt datasets            list the data sets that need no download
 
+DATA is the name of a data set, or a table: a file .csv, .csv.gz, .tsv, .parquet or .npz.
 mlp-opt COMMAND --help tells the options of a command; mlp-opt --version the version.
 """
 
@@ -112,6 +114,14 @@ def _sweep(args: list[str]) -> int:
     return sweep.main(options.run, options.sweep, space or DEFAULT_SPACE, when, options.out, where, options.json)
 
 
+def _predict(args: list[str]) -> int:
+    options: Predict = _parse(Predict, "predict", args)
+    _before_jax()
+    from .commands import predict
+
+    return predict.main(options.model, options.data, options.out, options.keep)
+
+
 def _check(args: list[str]) -> int:
     options: Check = _parse(Check, "check", args)
     _before_jax()
@@ -127,7 +137,13 @@ def _datasets(args: list[str]) -> int:
     return datasets.main(options.json)
 
 
-COMMANDS: dict[str, Callable[[list[str]], int]] = {"train": _train, "sweep": _sweep, "check": _check, "datasets": _datasets}
+COMMANDS: dict[str, Callable[[list[str]], int]] = {
+    "train": _train,
+    "sweep": _sweep,
+    "predict": _predict,
+    "check": _check,
+    "datasets": _datasets,
+}
 
 
 def _before_jax() -> None:
@@ -211,6 +227,13 @@ def _options(text: str) -> Options:
     return options
 
 
+def _kinds(text: str) -> Kinds:
+    pairs = [part.rpartition("=") for part in _split(text)]
+    if not all(name for name, _, _ in pairs):
+        raise ValueError(f"{text!r} is not NAME=KIND,NAME=KIND")
+    return {name.strip(): kind.strip() for name, _, kind in pairs}
+
+
 def _show_options(options: Options) -> str:
     return ",".join(f"{k}={str(v).lower() if isinstance(v, bool) else v}" for k, v in options.items()) or "none"
 
@@ -218,6 +241,7 @@ def _show_options(options: Options) -> str:
 _comma_separated(tuple[int, ...], lambda s: tuple(map(int, _split(s))), lambda v: ",".join(map(str, v)) or "none", "INT,INT")
 _comma_separated(tuple[str, ...], lambda s: tuple(_split(s)), ",".join, "NAME,NAME")
 _comma_separated(dict[str, Any], _options, _show_options, "NAME=VALUE,...")
+_comma_separated(Kinds, _kinds, lambda v: ",".join(f"{k}={kind}" for k, kind in v.items()) or "none", "NAME=KIND,...")
 
 
 def run() -> None:

@@ -13,6 +13,7 @@ import tyro
 from .errors import InputError, check_name
 
 Options = dict[str, Any]
+Kinds = dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -20,7 +21,13 @@ class TrainConfig:
     """One training run. Defaults train a small network on any data set."""
 
     dataset: tyro.conf.Positional[str] = ""
-    """Name of the data set; `mlp-opt datasets` lists them."""
+    """Name of the data set (`mlp-opt datasets` lists them), or a table: a file .csv, .csv.gz, .tsv, .parquet or .npz."""
+    target: tuple[str, ...] = ()
+    """Of a table: the column to predict; several, as a,b, for several outputs."""
+    task: str = ""
+    """Of a table: binary, multiclass, multilabel or regression; default: told from the target's values."""
+    columns: Kinds = field(default_factory=dict)
+    """Of a table: what columns are, where that is not told right: NAME=number, category, date, text or drop, as zip=category,id=drop."""
     hidden: tuple[int, ...] = (64,)
     """Units of each hidden layer, as 64,64; none for no hidden layer."""
     activation: tuple[str, ...] = ("relu",)
@@ -55,8 +62,9 @@ class TrainConfig:
     """Stop after so many epochs without a new best; 0: never."""
     monitor: str = "loss"
     """What "best" means: loss or score (accuracy, R^2), on the validation part if there is one."""
-    scaling: str = "standard"
-    """standard (each column), range (all columns together, for pixels) or none; fitted on the training part."""
+    scaling: str = "auto"
+    """Of numbers, fitted on the training part: standard (each column), robust (by its quartiles, bounded), range (all
+    columns together, for pixels) or none; auto: robust for tables, else standard."""
     test_size: float = 0.2
     """Share of the rows set aside for the final test; 0: none."""
     validation: float = 0.1
@@ -102,7 +110,20 @@ class SweepConfig:
 
 
 OPTION_TABLES = ("optimizer_options", "schedule_options")
-_HELD = ("dataset", "epochs", "monitor", "scaling", "test_size", "validation", "split_seed", "dtype", *OPTION_TABLES)
+_HELD = (
+    "dataset",
+    "target",
+    "task",
+    "columns",
+    "epochs",
+    "monitor",
+    "scaling",
+    "test_size",
+    "validation",
+    "split_seed",
+    "dtype",
+    *OPTION_TABLES,
+)
 SWEPT: dict[str, Any] = {
     name: hint for name, hint in get_type_hints(TrainConfig).items() if name not in _HELD
 }  # fields that a sweep may vary
@@ -161,6 +182,8 @@ def typed(where: str, value: Any, hint: Any) -> Any:
         return value
     if hint == Options and isinstance(value, dict) and all(isinstance(v, (int, float, bool)) for v in value.values()):
         return value
+    if hint == Kinds and isinstance(value, dict) and all(isinstance(v, str) for v in value.values()):
+        return value
     if hint in (tuple[int, ...], tuple[str, ...]):
         kind = int if hint == tuple[int, ...] else str
         values = [value] if isinstance(value, kind) else value
@@ -170,6 +193,7 @@ def typed(where: str, value: Any, hint: Any) -> Any:
         tuple[int, ...]: "a list of whole numbers",
         tuple[str, ...]: "a name or a list of names",
         Options: "a table of numbers",
+        Kinds: "a table of names",
     }
     names |= {int: "a whole number", float: "a number", str: "text", bool: "true or false"}
     raise InputError(f"{where} must be {names[hint]}, got {value!r}")

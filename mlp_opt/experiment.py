@@ -16,15 +16,17 @@ import numpy as np
 
 from . import metrics, schedules, train
 from .config import TrainConfig
-from .data import sources, split
-from .data.split import Part, Scaler
+from .data import encode, sources, split
+from .data.dataset import Dataset
+from .data.encode import Encoder
+from .data.split import Part
 from .errors import InputError, check_name
 from .lane import LaneState
 from .model import MLP
 from .optimizers import OPTIMIZERS, Optimizer
 from .store.model_files import TrainedModel
 
-LOSS_OF_TASK = {"binary": "bce", "multiclass": "softmax_cross_entropy", "regression": "mse"}
+LOSS_OF_TASK = {"binary": "bce", "multilabel": "bce", "multiclass": "softmax_cross_entropy", "regression": "mse"}
 
 
 @dataclass(frozen=True)
@@ -32,37 +34,49 @@ class Experiment:
     """Everything that a training run needs, checked."""
 
     config: TrainConfig
-    data: sources.Dataset
+    data: Dataset
     train: Part
     validation: Part | None
     test: Part | None
-    scaler: Scaler
+    encoder: Encoder
     model: MLP
     optimizer: Optimizer
 
+    def inputs(self, part: Part) -> tuple[np.ndarray, np.ndarray]:
+        """(X, y) of some rows as the network reads them: float64 if it computes in it, else float32."""
+        return encoded(self.encoder, part, self.config.dtype)
 
-def prepare(config: TrainConfig, data: sources.Dataset | None = None) -> Experiment:
-    """Load, split and scale the data (`data`, if given, in place of a named set) and build the model and the optimizer.
+
+def encoded(encoder: Encoder, part: Part, dtype: str) -> tuple[np.ndarray, np.ndarray]:
+    """(X, y) of some rows as a network with parameters of `dtype` reads them."""
+    return encoder.X(part.X, np.float64 if dtype == "float64" else np.float32), encoder.y(part.y)
+
+
+def load(config: TrainConfig, data: Dataset | None = None) -> Dataset:
+    """The configured data set, or `data`, with the configuration checked against its task. InputError for what does not fit."""
+    if data is None and not sources.table_files.is_file(config.dataset):
+        check(config, config.task or sources.source_of(config.dataset).task)  # what costs nothing first
+    data = data or sources.load(config.dataset, config.target, config.task, config.columns)
+    check(config, data.task)
+    return data
+
+
+def prepare(config: TrainConfig, data: Dataset | None = None) -> Experiment:
+    """Load, split and encode the data (`data`, if given, in place of a named set) and build the model and the optimizer.
 
     InputError for anything that does not fit.
     """
-    name = config.dataset
-    if data is None and not name:
-        raise InputError(f"name a dataset; accepted: {', '.join(sources.SOURCES)}")
-    known: Any = data or sources.SOURCES[check_name("dataset", name, sources.SOURCES)]
-    check(config, known.task)  # what costs nothing first
-    model = build_model(config, known.shape, known.task)
-    data = data or sources.load(name)
+    data = load(config, data)
     parts = split.split(data, config.test_size, config.validation, config.split_seed)
-    scaler = split.fit_scaler(parts[0], config.scaling)
-    return Experiment(config, data, *parts, scaler, model, build_optimizer(config, total_steps(config, len(parts[0].y))))
+    encoder = encode.fit(data, *parts[0], config.scaling)
+    model = build_model(config, encoder.width, data.outputs, data.task)
+    return Experiment(config, data, *parts, encoder, model, build_optimizer(config, total_steps(config, len(parts[0].y))))
 
 
-def build_model(config: TrainConfig, shape: tuple[int, int], task: str) -> MLP:
-    """The configured network for (columns, classes) of the data; one output unless there are several classes."""
+def build_model(config: TrainConfig, inputs: int, outputs: int, task: str) -> MLP:
+    """The configured network for so many inputs and outputs of the task."""
     activation = config.activation[0] if len(config.activation) == 1 else config.activation
-    sizes = (shape[0], *config.hidden, shape[1] if task == "multiclass" else 1)
-    model = MLP(sizes, activation, LOSS_OF_TASK[task], config.residual, config.init)
+    model = MLP((inputs, *config.hidden, outputs), activation, LOSS_OF_TASK[task], config.residual, config.init)
     if "step" in model.activations:
         raise InputError("activation 'step' cannot be trained: its gradient is 0 everywhere; try 'sigmoid' or 'relu'")
     return model
@@ -82,15 +96,13 @@ def run(
     history: dict[str, np.ndarray] | None = None,
 ) -> train.Run:
     """Train; arguments as in `fit`."""
-    config, scaled = experiment.config, experiment.scaler
-    validation = experiment.validation
+    config, validation = experiment.config, experiment.validation
     return train.fit(
         experiment.model,
         experiment.optimizer,
-        scaled.X(experiment.train.X),
-        scaled.y(experiment.train.y),
+        *experiment.inputs(experiment.train),
         epochs=config.epochs,
-        validation=None if validation is None else (scaled.X(validation.X), scaled.y(validation.y)),
+        validation=None if validation is None else experiment.inputs(validation),
         on_epochs=on_epochs,
         state=state,
         history=history,
@@ -113,8 +125,7 @@ def finish(experiment: Experiment, run: train.Run) -> TrainedModel:
     scores: dict[str, float] = {}
     for name, part in (("train", experiment.train), ("validation", experiment.validation), ("test", experiment.test)):
         if part is not None:
-            X, y = experiment.scaler.X(part.X), experiment.scaler.y(part.y)
-            X, y = train.check_data(experiment.model, X, y, config.dtype)
+            X, y = train.check_data(experiment.model, *experiment.inputs(part), config.dtype)
             loss, score = train.evaluate(experiment.model, params, X, y)
             scores |= {f"{name}_loss": float(loss), f"{name}_{metric}": float(score)}
     about = {
@@ -127,7 +138,7 @@ def finish(experiment: Experiment, run: train.Run) -> TrainedModel:
         "rows": {"train": len(experiment.train.y), "test": 0 if experiment.test is None else len(experiment.test.y)},
         "versions": {"python": platform.python_version(), "jax": jax.__version__, "mlp_opt": _version()},
     }
-    return TrainedModel(experiment.model, params, experiment.scaler, data.task, data.classes, data.features, about)
+    return TrainedModel(experiment.model, params, experiment.encoder, data.task, data.classes, data.targets, about)
 
 
 def build_optimizer(config: TrainConfig, steps: int) -> Optimizer:
@@ -208,7 +219,7 @@ def check(config: TrainConfig, task: str) -> None:
     require("init_scale", config.init_scale > 0 and math.isfinite(config.init_scale), "a number > 0")
     check_name("dtype", config.dtype, train.DTYPES)
     check_name("monitor", config.monitor, ("loss", "score"))
-    check_name("scaling", config.scaling, split.SCALINGS)
+    check_name("scaling", config.scaling, encode.SCALINGS)
     require("label_smoothing", config.label_smoothing == 0 or task != "regression", "0 for a regression")
 
 

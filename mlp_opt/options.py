@@ -70,6 +70,23 @@ class Show:
 
 
 @dataclass(frozen=True)
+class Predict:
+    """Predict with a saved model, for each row of a table; files larger than memory are read a piece at a time.
+
+    Columns are found by name. Where the table holds what is predicted, the score is told.
+    """
+
+    model: tyro.conf.Positional[Path]
+    """Folder of a run, of a sweep (its best model) or of a model."""
+    data: tyro.conf.Positional[str]
+    """The table: a file .csv, .csv.gz, .tsv, .parquet or .npz."""
+    out: Path | None = None
+    """New file for the predictions, .parquet or .csv; default: CSV on standard output."""
+    keep: tuple[str, ...] = ()
+    """Columns of the table to copy beside the predictions, as id,name."""
+
+
+@dataclass(frozen=True)
 class Check:
     """Compare hand-written gradients with jax.grad and finite differences, optimizers with optax and the notes.
 

@@ -16,12 +16,15 @@ import numpy as np
 from . import lane, metrics
 from .errors import InputError, check_name
 from .lane import COLUMNS, HISTORY_ROWS, Data, HParams, LaneSpec, LaneState
-from .model import MLP, Params
+from .model import MLP, Params, predict
 from .optimizers import as_pytree
 
 init_lane = jax.jit(lane.init, static_argnums=0)
 advance_lane = jax.jit(lane.advance, static_argnums=0, donate_argnums=1)
 evaluate = jax.jit(lane.evaluate, static_argnums=0)
+_predict = jax.jit(predict, static_argnums=0)
+
+BLOCK = 256  # rows that are predicted at a time
 
 REPORT_EVERY_S = 0.5  # how often on_epochs is called, about
 
@@ -123,38 +126,28 @@ def fit(
     )  # fmt: skip
 
 
+def predict_rows(model: MLP, params: Params, X: np.ndarray) -> np.ndarray:
+    """y_hat (n, n_out) float64 of rows X (n, n_in), in blocks of one size: one program, and the same bits for a row in any table."""
+    found = np.empty((len(X), model.sizes[-1]))
+    block = np.zeros((BLOCK, X.shape[1]), X.dtype)
+    for first in range(0, len(X), BLOCK):
+        rows = X[first : first + BLOCK]
+        block[: len(rows)] = rows
+        found[first : first + BLOCK] = np.asarray(_predict(model, params, jnp.asarray(block, params[0].W.dtype)), np.float64)[: len(rows)]
+    return found
+
+
 def prepare(
-    model: MLP,
-    optimizer: Any,
-    X: Any,
-    y: Any,
-    *,
-    batch_size: Any,
-    seed: Any,
-    data_seed: Any,
-    validation: Any,
-    sample_weight: Any,
-    l2: Any,
-    dropout: Any,
-    label_smoothing: Any,
-    init_scale: Any,
-    patience: Any,
-    monitor: str,
-    dtype: str,
+    model: MLP, optimizer: Any, X: Any, y: Any, *, validation: Any, sample_weight: Any, dtype: str, **options: Any
 ) -> tuple[LaneSpec, HParams, Data]:
-    """Check what `fit` was given and turn it into a lane: (spec, hparams, data)."""
+    """Check what `fit` was given and turn it into a lane: (spec, hparams, data). options: of `prepare_lane`."""
     data = prepare_data(model, X, y, validation, sample_weight, dtype)
-    spec, hparams = prepare_lane(
-        model, optimizer, data.X.shape[0],
-        batch_size=batch_size, seed=seed, data_seed=data_seed, l2=l2, dropout=dropout, label_smoothing=label_smoothing,
-        init_scale=init_scale, patience=patience, monitor=monitor, dtype=dtype,
-    )  # fmt: skip
-    return spec, hparams, data
+    return *prepare_lane(model, optimizer, data.X.shape[0], dtype=dtype, **options), data
 
 
 def prepare_data(model: MLP, X: Any, y: Any, validation: Any, sample_weight: Any, dtype: str) -> Data:
     """Training and validation samples as arrays that fit the model; InputError names what does not."""
-    _check_dtype(dtype)
+    check_dtype(dtype)
     X, y = check_data(model, X, y, dtype)
     n = X.shape[0]
     if sample_weight is not None:
@@ -189,7 +182,7 @@ def prepare_lane(
     traced: frozenset[str] = frozenset(),
 ) -> tuple[LaneSpec, HParams]:
     """A lane for n training samples, checked. Neutral numbers (l2 0, say) leave the program, unless named in `traced`."""
-    _check_dtype(dtype)
+    check_dtype(dtype)
     check_name("monitor", monitor, ("loss", "score"))
     batch = n if batch_size is None else batch_size
     if isinstance(batch, bool) or not isinstance(batch, (int, np.integer)) or not 1 <= batch <= n:
@@ -212,7 +205,7 @@ def prepare_lane(
     return LaneSpec(model, int(batch), dtype, monitor), hparams
 
 
-def _check_dtype(dtype: str) -> None:
+def check_dtype(dtype: str) -> None:
     check_name("dtype", dtype, DTYPES)
     if dtype == "float64" and not jax.config.read("jax_enable_x64"):
         raise InputError('dtype float64 needs jax.config.update("jax_enable_x64", True) before JAX is used')

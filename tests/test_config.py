@@ -13,7 +13,16 @@ from mlp_opt.schedules import SCHEDULES
 
 
 def test_a_configuration_survives_toml(tmp_path):
-    config = TrainConfig("digits", (3, 4), ("relu", "tanh"), optimizer_options={"b1": 0.8, "nesterov": True}, epochs=3, l2=0.5)
+    config = TrainConfig(
+        "a/b.csv",
+        ("price",),
+        columns={"zip": "category"},
+        hidden=(3, 4),
+        activation=("relu", "tanh"),
+        optimizer_options={"b1": 0.8, "nesterov": True},
+        epochs=3,
+        l2=0.5,
+    )
     path = tmp_path / "c.toml"
     path.write_text(dump_toml(config))
     assert TrainConfig(**load_toml(path)) == config

@@ -4,12 +4,23 @@ import numpy as np
 import pytest
 
 import mlp_opt as mo
-from mlp_opt.data import sources, split, synthetic
-from mlp_opt.data.sources import SOURCES, Dataset
+from mlp_opt.data import encode, sources, split, synthetic
+from mlp_opt.data.dataset import Dataset, of_arrays
+from mlp_opt.data.sources import SOURCES
 from mlp_opt.data.split import Part
 
 
-@pytest.mark.parametrize("name", SOURCES)
+@pytest.mark.parametrize("name", [name for name, source in SOURCES.items() if source.target])
+def test_every_table_is_what_it_says(name):
+    source = SOURCES[name]
+    table = source.load()
+    assert (len(table), table.width - 1) == (source.rows, source.columns)
+    data = sources.load(name)
+    assert (data.task, data.targets, len(data.classes)) == (source.task, (source.target,), source.classes)
+    assert 0 < len(data.y) == len(data.X) <= source.rows
+
+
+@pytest.mark.parametrize("name", [name for name, source in SOURCES.items() if not source.target])
 def test_every_source_is_what_it_says(name):
     source, data = SOURCES[name], sources.load(name)
     assert data.X.shape == (source.rows, source.columns)
@@ -78,21 +89,22 @@ def test_splits_are_disjoint_stratified_and_scikit_learns():
 
 def test_scaling_is_fitted_on_the_training_part_only():
     rng = np.random.default_rng(0)
-    train = Part(rng.normal(5, 3, (80, 3)), rng.normal(100, 20, 80))
-    scaler = split.fit_scaler(train, "standard")
+    data = of_arrays(rng.normal(5, 3, (80, 3)), rng.normal(100, 20, 80))
+    train, scaler = Part(data.X, data.y), encode.fit(data, data.X, data.y, "standard")
     np.testing.assert_allclose(scaler.X(train.X).mean(0), 0, atol=1e-12)
     np.testing.assert_allclose(scaler.X(train.X).std(0), 1)
     np.testing.assert_allclose(scaler.y(train.y).std(), 1)
     np.testing.assert_allclose(scaler.values(scaler.y(train.y)), train.y)
     other = scaler.X(np.full((1, 3), 5.0))
     np.testing.assert_allclose(other[0], (5 - train.X.mean(0)) / train.X.std(0))
-    whole = split.fit_scaler(train, "range").X(train.X)
+    whole = encode.fit(data, *train, "range").X(train.X)
     assert (whole.min(), whole.max()) == (0, 1)
-    np.testing.assert_array_equal(split.fit_scaler(train, "none").X(train.X), train.X)
+    np.testing.assert_array_equal(encode.fit(data, *train, "none").X(train.X), train.X)
 
 
 def test_constant_columns_and_labels_survive_scaling():
-    scaler = split.fit_scaler(Part(np.ones((5, 2)), np.array([0, 1, 0, 1, 1])), "standard")
+    data = of_arrays(np.ones((5, 2)), np.array([0, 1, 0, 1, 1]))
+    scaler = encode.fit(data, data.X, data.y, "standard")
     np.testing.assert_array_equal(scaler.X(np.ones((1, 2))), [[0, 0]])
     labels = np.array([1, 0])
     assert scaler.y(labels) is labels

@@ -1,3 +1,4 @@
+import hashlib
 import json
 import os
 
@@ -7,7 +8,7 @@ import numpy as np
 import pytest
 
 import mlp_opt as mo
-from mlp_opt.data.split import Scaler
+from mlp_opt.data.encode import Encoder, Numbers
 from mlp_opt.store import files, model_files, run_folder
 from mlp_opt.store.model_files import TrainedModel
 
@@ -15,8 +16,9 @@ from mlp_opt.store.model_files import TrainedModel
 def trained(dtype=jnp.float32, **model):
     shape = mo.MLP(**({"sizes": (3, 4, 2), "activation": ("tanh",)} | model))
     params = mo.init(shape, jax.random.key(0), dtype=dtype)
-    scaler = Scaler(np.array([1.0, 2, 3]), np.array([2.0, 2, 2]), np.zeros(()), np.ones(()))
-    return TrainedModel(shape, params, scaler, "multiclass", ("a", "b"), ("x", "y", "z"), {"metrics": {"test_accuracy": 0.5}})
+    numbers = Numbers(np.array([1.0, 2, 3]), np.array([2.0, 2, 2]), np.zeros(3), (), np.inf)
+    encoder = Encoder(("x", "y", "z"), ("number",) * 3, numbers, (), (), (), np.zeros(()), np.ones(()))
+    return TrainedModel(shape, params, encoder, "multiclass", ("a", "b"), ("kind",), {"metrics": {"test_accuracy": 0.5}})
 
 
 @pytest.mark.parametrize("dtype", [jnp.float32, jnp.bfloat16, jnp.float16, jnp.float64])
@@ -38,35 +40,64 @@ def test_predict_scales_rows_as_they_come():
     X = np.random.default_rng(0).normal(size=(5, 3))
     direct = mo.predict(model.model, model.params, jnp.asarray((X - [1, 2, 3]) / 2, jnp.float32))
     np.testing.assert_allclose(model.predict(X), direct, rtol=1e-6)
-    with pytest.raises(mo.InputError, match=r"give \(rows, 3\)"):
+    with pytest.raises(mo.InputError, match=r"give numbers, \(rows, 3\)"):
         model.predict(np.ones((5, 4)))
 
 
 def _edit(path, change):
+    """Change the description and sign it again: what stands behind the checksum must hold, too."""
     description = json.loads(path.read_text())
+    description.pop("sha256")
     change(description)
-    path.write_text(json.dumps(description))
+    path.write_text(json.dumps(description | {"sha256": model_files._digest(description)}))
+
+
+def _resign(folder, weights):
+    (folder / "model.safetensors").write_bytes(weights)
+    _edit(folder / "model.json", lambda j: j.update(weights_sha256=hashlib.sha256(weights).hexdigest()))
+
+
+def _flip(path):
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+
+
+def _json(change):
+    return lambda d: _edit(d / "model.json", change)
 
 
 DAMAGE = {
-    "truncated arrays": (lambda d: (d / "model.safetensors").write_bytes((d / "model.safetensors").read_bytes()[:-9]), "is damaged"),
-    "absurd header": (lambda d: (d / "model.safetensors").write_bytes(b"\xff" * 16), "is damaged"),
-    "empty arrays": (lambda d: (d / "model.safetensors").write_bytes(b""), "is damaged"),
-    "no arrays": (lambda d: (d / "model.safetensors").unlink(), "cannot read"),
-    "no description": (lambda d: (d / "model.json").unlink(), "cannot read"),
+    "a flipped bit of the weights": (lambda d: _flip(d / "model.safetensors"), "model.safetensors does not match its checksum"),
+    "a flipped bit of the description": (lambda d: _flip(d / "model.json"), "does not match its checksum|is not a model description"),
+    "an edited description": (
+        lambda d: (d / "model.json").write_text((d / "model.json").read_text().replace("tanh", "relu")),
+        "does not match its checksum",
+    ),
+    "truncated weights": (lambda d: _resign(d, (d / "model.safetensors").read_bytes()[:-9]), "is damaged"),
+    "an absurd header length": (lambda d: _resign(d, b"\xff" * 16), "is damaged"),
+    "no weights in the file": (lambda d: _resign(d, b""), "is damaged"),
+    "no weights file": (lambda d: (d / "model.safetensors").unlink(), "cannot read"),
+    "a folder for the weights": (lambda d: ((d / "model.safetensors").unlink(), (d / "model.safetensors").mkdir()), "cannot read"),
+    "no description": (lambda d: (d / "model.json").unlink(), "holds no model"),
     "not JSON": (lambda d: (d / "model.json").write_text("{"), "is not a model description"),
     "a list": (lambda d: (d / "model.json").write_text("[]"), "is not a model description"),
-    "other sizes": (
-        lambda d: _edit(d / "model.json", lambda j: j["model"].update(sizes=[3, 5, 2])),
-        r"layer1.W should have shape \(5, 3\)",
-    ),
-    "more layers": (lambda d: _edit(d / "model.json", lambda j: j["model"].update(sizes=[3, 4, 2, 2], activation="relu")), "found nothing"),
-    "newer format": (lambda d: _edit(d / "model.json", lambda j: j.update(format=2)), "this version reads format 1"),
-    "unknown activation": (lambda d: _edit(d / "model.json", lambda j: j["model"].update(activation=["tnah"])), "did you mean 'tanh'"),
-    "no dtype": (lambda d: _edit(d / "model.json", lambda j: j.pop("dtype")), "is not a model description: KeyError"),
-    "odd dtype": (lambda d: _edit(d / "model.json", lambda j: j.update(dtype="foo")), "is not a model description: TypeError"),
-    "odd scaling": (lambda d: _edit(d / "model.json", lambda j: j["scaling"].update(x_shift=[1, 2])), "scaling does not fit"),
-    "missing key": (lambda d: _edit(d / "model.json", lambda j: j.pop("scaling")), "is not a model description: KeyError"),
+    "deeply nested": (lambda d: (d / "model.json").write_text("[" * 100_000), "is not a model description"),
+    "bytes": (lambda d: (d / "model.json").write_bytes(b"\xff\xfe\x00"), "is not a model description"),
+    "other sizes": (_json(lambda j: j["model"].update(sizes=[3, 5, 2])), r"layer1.W should have shape \(5, 3\)"),
+    "more inputs": (_json(lambda j: j["model"].update(sizes=[4, 4, 2])), "3 inputs do not fit the sizes"),
+    "absurd sizes": (_json(lambda j: j["model"].update(sizes=[3, 10**12, 2])), "a layer may have"),
+    "more layers": (_json(lambda j: j["model"].update(sizes=[3, 4, 2, 2], activation="relu")), "found nothing"),
+    "fewer classes": (_json(lambda j: j.update(classes=["a"])), "1 outputs do not fit the sizes"),
+    "newer format": (_json(lambda j: j.update(format=3)), "this version reads format 2"),
+    "unknown activation": (_json(lambda j: j["model"].update(activation=["tnah"])), "did you mean 'tanh'"),
+    "no dtype": (_json(lambda j: j.pop("dtype")), "is not a model description: KeyError"),
+    "odd dtype": (_json(lambda j: j.update(dtype="foo")), "is not a model description: TypeError"),
+    "odd scaling": (_json(lambda j: j["encoder"]["numbers"].update(shift=[1, 2])), "scaling does not fit"),
+    "a scale of 0": (_json(lambda j: j["encoder"]["numbers"].update(scale=[1, 0, 1])), "scaling does not fit"),
+    "a scale that is none": (_json(lambda j: j["encoder"]["numbers"].update(scale=[1, float("nan"), 1])), "finite numbers"),
+    "odd kinds": (_json(lambda j: j["encoder"].update(kinds=["number", "number", "category"])), "does not fit the columns"),
+    "missing key": (_json(lambda j: j.pop("encoder")), "is not a model description: KeyError"),
 }
 
 

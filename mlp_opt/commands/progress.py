@@ -12,6 +12,9 @@ import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from ..data.dataset import Dataset
+from ..data.encode import Encoder
+
 LINE_EVERY_S = 2.0
 
 
@@ -56,6 +59,15 @@ def epochs(total: int) -> Iterator[Callable[[dict[str, np.ndarray]], None]]:
             progress.update(task, completed=len(history["epoch"]), description=f"epochs  {summary(history)}")
 
         yield update
+
+
+def table(data: Dataset, encoder: Encoder) -> None:
+    """What became of a table's columns, in a line or a few; nothing for arrays."""
+    if data.kinds:
+        classes = f" ({', '.join(data.classes[:6])}{', ...' if len(data.classes) > 6 else ''})" if data.classes else ""
+        print(f"{data.name}: {len(data.y):,} rows; {encoder.plan()}; {data.task} of {', '.join(data.targets)}{classes}", file=sys.stderr)
+        for note in data.notes:
+            print(f"  {note}", file=sys.stderr)
 
 
 def summary(history: dict[str, np.ndarray]) -> str:

@@ -22,6 +22,7 @@ from ..config import SweepConfig, TrainConfig, load_sweep_toml
 from ..errors import InputError
 from ..store import files
 from ..store.sweep_folder import CONFIG
+from . import progress
 from .signals import asked_to_stop
 
 LINE_EVERY_S = 5.0
@@ -36,7 +37,8 @@ def main(
     from ..sweeps import run, study
 
     made = study.make(config, settings, space, when, where=where)
-    folder = files.new_folder(out or files.next_folder(Path("runs"), f"{config.dataset}-sweep"))
+    progress.table(made.data, made.folds[0][2])
+    folder = files.new_folder(out or files.next_folder(Path("runs"), config.dataset, "-sweep"))
     run.start(made, space, when, folder)
     return _run(made, folder, as_json)
 

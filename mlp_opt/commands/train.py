@@ -32,11 +32,11 @@ def main(config: TrainConfig, out: Path | None, resume: Path | None, as_json: bo
     from ..train import init_lane, prepare
 
     experiment = ex.prepare(config)
+    progress.table(experiment.data, experiment.encoder)
     state = history = None
     if resume is not None:
-        scaled, part = experiment.scaler, experiment.train
         spec, hparams, _ = prepare(
-            experiment.model, experiment.optimizer, scaled.X(part.X), scaled.y(part.y),
+            experiment.model, experiment.optimizer, *experiment.inputs(experiment.train),
             validation=None, sample_weight=None, **ex.lane_options(config),
         )  # fmt: skip
         folder = resume
@@ -76,7 +76,7 @@ def again(sweep: Path, lane: tuple[int, int, int], out: Path | None, as_json: bo
     if load_sweep_toml(sweep / "config.toml")[0].get("dtype") == "float64":
         jax.config.update("jax_enable_x64", True)
     experiment, go = replay.prepare(sweep, lane)
-    folder = files.new_folder(out or files.next_folder(Path("runs"), f"{experiment.config.dataset or 'data'}-trial-{lane[0]}"))
+    folder = files.new_folder(out or files.next_folder(Path("runs"), experiment.config.dataset or "data", f"-trial-{lane[0]}"))
     files.write(folder / "config.toml", dump_toml(experiment.config))
     started = time.perf_counter()
     run = go()

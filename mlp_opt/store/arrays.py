@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -38,9 +39,11 @@ def metadata(path: Path) -> dict[str, str]:
     return dict(header.get("__metadata__", {}))
 
 
-def load(path: Path) -> dict[str, np.ndarray]:
-    """The arrays in a safetensors file. InputError if it cannot be read or is damaged."""
+def load(path: Path, sha256: str = "") -> dict[str, np.ndarray]:
+    """The arrays in a safetensors file. InputError if it cannot be read, is damaged, or has not the given SHA-256."""
     data = files.read(path)
+    if sha256 and hashlib.sha256(data).hexdigest() != sha256:
+        raise InputError(f"{path} does not match its checksum: it was changed or damaged after it was written")
     try:
         return {
             name: np.frombuffer(entry["data"], _DTYPES[entry["dtype"]]).reshape(entry["shape"])

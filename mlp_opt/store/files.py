@@ -51,9 +51,9 @@ def new_folder(path: Path) -> Path:
     return path
 
 
-def next_folder(parent: Path, name: str) -> Path:
-    """The first of parent/name-1, parent/name-2, ... that does not exist."""
-    number = 1
+def next_folder(parent: Path, name: str, kind: str = "") -> Path:
+    """The first of parent/NAME-1, parent/NAME-2, ... that does not exist; NAME is `name`, of a path its last part, and `kind`."""
+    name, number = (name.rsplit("/", 1)[-1].split(".")[0] or "run") + kind, 1
     while (parent / f"{name}-{number}").exists():
         number += 1
     return parent / f"{name}-{number}"

@@ -1,51 +1,66 @@
 """A trained model on disk: model.safetensors (layer1.W, layer1.b, layer2.W, ...) and model.json (everything else).
 
 An ensemble is one model, too: its members' descriptions are a list in model.json, and member 2's first weights are
-2.layer1.W. Nothing in either file is executed when it is read.
+2.layer1.W. Nothing in either file is executed when it is read, and each is checked against a SHA-256 before it is used.
 """
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import json
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
+import polars as pl
 
-from ..data.split import Scaler
+from ..data.encode import Encoder
 from ..errors import InputError
-from ..model import MLP, Layer, Params, predict
-from . import arrays, files
+from ..model import MLP, Layer, Params
+from ..train import check_dtype, predict_rows
+from . import arrays, encoder_json, files
 
-FORMAT = 1
-_SCALER = ("x_shift", "x_scale", "y_shift", "y_scale")
+FORMAT = 2
 
 
 @dataclass(frozen=True)
 class TrainedModel:
-    """A network with its scaling and names; `predict` takes rows as they come in the data.
+    """A network with its encoder and names; `predict` takes rows as they come in the data.
 
-    task: "multiclass", "binary" or "regression". about: metrics and provenance, plain JSON values.
+    task: "multiclass", "binary", "multilabel" or "regression". targets: the names of what is predicted.
+    about: metrics and provenance, plain JSON values.
     """
 
     model: MLP
     params: Params
-    scaler: Scaler
+    encoder: Encoder
     task: str
     classes: tuple[str, ...]
-    features: tuple[str, ...]
+    targets: tuple[str, ...]
     about: dict[str, Any]
 
+    @property
+    def features(self) -> tuple[str, ...]:
+        """The columns that `predict` reads."""
+        return self.encoder.features
+
     def predict(self, X: Any) -> np.ndarray:
-        """X (n, features) unscaled -> probabilities (n, classes), of class 1 (n, 1) if binary, or values (n, 1)."""
-        X = np.asarray(X)
-        if X.ndim != 2 or X.shape[1] != self.model.sizes[0]:
-            raise InputError(f"X of shape {X.shape} does not fit the model: give (rows, {self.model.sizes[0]})")
-        rows = jnp.asarray(self.scaler.X(X), self.params[0].W.dtype)
-        y_hat = np.asarray(predict(self.model, self.params, rows), np.float64)
-        return self.scaler.values(y_hat) if self.task == "regression" else y_hat
+        """X as it comes, (n, features) numbers or a data frame -> probabilities (n, classes), of class 1 (n, 1) if
+        binary, of each target (n, targets) if multilabel; or values (n, targets). float64.
+
+        Columns of a data frame are found by name. A row's bits do not depend on the rows beside it.
+        """
+        rows = self.encoder.X(X, np.float64 if self.params[0].W.dtype == jnp.float64 else np.float32)
+        y_hat = predict_rows(self.model, self.params, rows)
+        return self.encoder.values(y_hat) if self.task == "regression" else y_hat
+
+    def table(self, X: Any) -> pl.DataFrame:
+        """The predictions by name: see `predictions`."""
+        return predictions(self, X)
 
 
 @dataclass(frozen=True)
@@ -64,12 +79,42 @@ class Ensemble:
         return self.members[0].classes
 
     @property
+    def targets(self) -> tuple[str, ...]:
+        return self.members[0].targets
+
+    @property
     def features(self) -> tuple[str, ...]:
         return self.members[0].features
+
+    @property
+    def encoder(self) -> Encoder:
+        """The first member's; all read the same columns."""
+        return self.members[0].encoder
 
     def predict(self, X: Any) -> np.ndarray:
         """As TrainedModel.predict."""
         return np.mean([member.predict(X) for member in self.members], axis=0)
+
+    def table(self, X: Any) -> pl.DataFrame:
+        """The predictions by name: see `predictions`."""
+        return predictions(self, X)
+
+
+def predictions(model: TrainedModel | Ensemble, X: Any) -> pl.DataFrame:
+    """A row for each row of X: `prediction` (the class's name, or the value) and, for classes, their probabilities p_NAME.
+
+    With several targets, a column prediction_NAME (and p_NAME) each.
+    """
+    y_hat = model.predict(X)
+    names = ["prediction"] if len(model.targets) == 1 else [f"prediction_{t}" for t in model.targets]
+    if model.task == "regression":
+        return pl.DataFrame(dict(zip(names, y_hat.T, strict=True)))
+    if model.task == "multilabel":
+        likely = dict(zip(names, (y_hat > 0.5).T.astype(np.int8), strict=True))
+        return pl.DataFrame(likely | {f"p_{t}": p for t, p in zip(model.targets, y_hat.T, strict=True)})
+    chances = np.hstack([1 - y_hat, y_hat]) if model.task == "binary" else y_hat
+    best = pl.Series([model.classes[i] for i in chances.argmax(axis=1)], dtype=pl.String)
+    return pl.DataFrame({"prediction": best} | {f"p_{c}": p for c, p in zip(model.classes, chances.T, strict=True)})
 
 
 def save(folder: Path, trained: TrainedModel | Ensemble) -> None:
@@ -79,29 +124,59 @@ def save(folder: Path, trained: TrainedModel | Ensemble) -> None:
     else:
         weights = {k: v for i, member in enumerate(trained.members, 1) for k, v in _weights(member, f"{i}.").items()}
         description = {"ensemble": [_describe(member) for member in trained.members], "about": trained.about}
-    files.write(folder / "model.safetensors", arrays.dump(weights))
-    files.write(folder / "model.json", json.dumps({"format": FORMAT} | description, indent=1) + "\n")
+    data = arrays.dump(weights)
+    description = {"format": FORMAT, "weights_sha256": hashlib.sha256(data).hexdigest()} | description
+    files.write(folder / "model.safetensors", data)
+    files.write(folder / "model.json", json.dumps(description | {"sha256": _digest(description)}, indent=1) + "\n")
 
 
 def load(folder: str | Path) -> TrainedModel | Ensemble:
     """Read what `save` wrote. InputError names the file and what is wrong with it."""
     folder = Path(folder)
-    where = folder / "model.json"
-    try:
-        description = json.loads(files.read(where))
-        if description["format"] != FORMAT:
-            raise InputError(f"{where} has format {description['format']!r}; this version reads format {FORMAT}")
-        members = description.get("ensemble")
-        if members is None:
-            return _restore(description, folder / "model.safetensors", "")
-        if not members:
+    where, weights = folder / "model.json", folder / "model.safetensors"
+    with _described(where):
+        description = _description(folder)
+        found = arrays.load(weights, description["weights_sha256"])
+        if "ensemble" not in description:
+            return _restore(description, found, weights, "")
+        if not description["ensemble"]:
             raise ValueError("the ensemble has no members")
-        weights = folder / "model.safetensors"
-        return Ensemble(tuple(_restore(member, weights, f"{i}.") for i, member in enumerate(members, 1)), description["about"])
+        models = tuple(_restore(member, found, weights, f"{i}.") for i, member in enumerate(description["ensemble"], 1))
+        return Ensemble(models, description["about"])
+
+
+def dtype_of(folder: str | Path) -> str:
+    """The dtype of a saved model's parameters. InputError as in `load`."""
+    with _described(Path(folder) / "model.json"):
+        description = _description(Path(folder))
+        return str((description["ensemble"][0] if "ensemble" in description else description)["dtype"])
+
+
+def _description(folder: Path) -> dict[str, Any]:
+    where = folder / "model.json"
+    if not where.exists() and folder.is_dir():
+        raise InputError(f"{folder} holds no model: there is no model.json")
+    description = json.loads(files.read(where))
+    if description["format"] != FORMAT:
+        raise InputError(f"{where} has format {description['format']!r}; this version reads format {FORMAT}")
+    if description.pop("sha256") != _digest(description):
+        raise InputError(f"{where} does not match its checksum: it was changed or damaged after it was written")
+    return description
+
+
+@contextlib.contextmanager
+def _described(where: Path) -> Iterator[None]:
+    """What a description that is none raises, as one line."""
+    try:
+        yield
     except InputError:
         raise
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError, OverflowError) as error:
         raise InputError(f"{where} is not a model description: {type(error).__name__} {error}") from error
+
+
+def _digest(description: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(description, sort_keys=True).encode()).hexdigest()
 
 
 def _weights(trained: TrainedModel, prefix: str) -> dict[str, Any]:
@@ -114,24 +189,28 @@ def _describe(trained: TrainedModel) -> dict[str, Any]:
         "dtype": str(trained.params[0].W.dtype),
         "task": trained.task,
         "classes": trained.classes,
-        "features": trained.features,
-        "scaling": {name: np.asarray(getattr(trained.scaler, name)).tolist() for name in _SCALER},
+        "targets": trained.targets,
+        "encoder": encoder_json.dump(trained.encoder),
         "about": trained.about,
     }
 
 
-def _restore(description: dict[str, Any], weights: Path, prefix: str) -> TrainedModel:
+def _restore(description: dict[str, Any], found: dict[str, np.ndarray], where: Path, prefix: str) -> TrainedModel:
     model = MLP(**description["model"])
-    scaler = Scaler(**{name: np.asarray(description["scaling"][name], np.float64) for name in _SCALER})
-    rest = {name: tuple(description[name]) for name in ("classes", "features")}
-    task, about, dtype = description["task"], description["about"], jnp.dtype(description["dtype"])
-    if {scaler.x_shift.shape, scaler.x_scale.shape} != {(model.sizes[0],)} or scaler.y_shift.shape or scaler.y_scale.shape:
-        raise ValueError("the scaling does not fit the sizes")
-    return TrainedModel(model, _params(weights, model, dtype, prefix), scaler, task, about=about, **rest)
+    encoder = encoder_json.load(description["encoder"])
+    if encoder.width != model.sizes[0]:
+        raise ValueError(f"the encoder's {encoder.width} inputs do not fit the sizes {model.sizes}")
+    classes, targets = tuple(description["classes"]), tuple(description["targets"])
+    outputs = len(classes) if description["task"] == "multiclass" else len(targets)
+    if outputs != model.sizes[-1]:
+        raise ValueError(f"{outputs} outputs do not fit the sizes {model.sizes}")
+    dtype = jnp.dtype(description["dtype"])
+    check_dtype(dtype.name)
+    params = _params(found, where, model, dtype, prefix)
+    return TrainedModel(model, params, encoder, description["task"], classes, targets, description["about"])
 
 
-def _params(where: Path, model: MLP, dtype: Any, prefix: str) -> Params:
-    found = arrays.load(where)
+def _params(found: dict[str, np.ndarray], where: Path, model: MLP, dtype: Any, prefix: str) -> Params:
     layers = []
     for l in range(1, model.n_layers + 1):
         n_out, n_in = model.sizes[l], model.sizes[l - 1]

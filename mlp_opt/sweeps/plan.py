@@ -142,7 +142,7 @@ def lane_of(
 ) -> tuple[LaneSpec, HParams]:
     """The lane of a configuration. order: the data_seed where the configuration has none."""
     experiment.check(config, task)
-    model = experiment.build_model(config, shape, task)
+    model = experiment.build_model(config, *shape, task)
     optimizer = experiment.build_optimizer(config, experiment.total_steps(config, rows))
     options = experiment.lane_options(config)
     if options["data_seed"] is None:

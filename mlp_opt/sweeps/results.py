@@ -15,7 +15,7 @@ import numpy as np
 import polars as pl
 
 from .. import experiment, train
-from ..data import split
+from ..data import encode, split
 from ..experiment import Experiment
 from ..model import Layer, Params
 from ..store import files, model_files
@@ -90,7 +90,8 @@ def _trained(study: Study, lane: int, saved: dict[str, np.ndarray], table: pl.Da
         "config": dataclasses.asdict(study.config_of(identity)),
     }
     bucket, data = study.plan.buckets[study.plan.bucket_of[identity.trial]], study.data
-    return TrainedModel(bucket.spec.model, params, study.folds[identity.fold][2], data.task, data.classes, data.features, about)
+    encoder = study.folds[identity.fold][2]
+    return TrainedModel(bucket.spec.model, params, encoder, data.task, data.classes, data.targets, about)
 
 
 def _best(study: Study, member: TrainedModel) -> TrainedModel:
@@ -109,12 +110,13 @@ def _refit(study: Study, lane: int, table: pl.DataFrame) -> TrainedModel:
     identity = study.plan.identity(lane)._replace(fold=0, repeat=0)
     config = study.config_of(identity)
     rest, _, _ = split.split(study.data, config.test_size, 0.0, config.split_seed)
-    real = study.experiment(identity)
+    encoder = encode.fit(study.data, *rest, config.scaling)
+    model = experiment.build_model(config, encoder.width, study.data.outputs, study.data.task)
     optimizer = experiment.build_optimizer(config, experiment.total_steps(config, len(rest.y)))
-    real = Experiment(config, study.data, rest, None, study.test, split.fit_scaler(rest, config.scaling), real.model, optimizer)
+    real = Experiment(config, study.data, rest, None, study.test, encoder, model, optimizer)
     mine = table.filter(pl.col("trial") == identity.trial)
     epochs = max(1, round(float(mine["best_epoch"].mean())))  # type: ignore[arg-type]
-    X, y = real.scaler.X(rest.X), real.scaler.y(rest.y)
+    X, y = real.inputs(rest)
     options = experiment.lane_options(config) | {"patience": None}
     run = train.fit(real.model, real.optimizer, X, y, epochs=epochs, **options)
     trained = experiment.finish(real, run)
@@ -139,7 +141,9 @@ def score(model: TrainedModel | Ensemble, X: Any, y: Any) -> float:
 
     y_hat = model.predict(X)
     if model.task == "regression":
-        return float(r2_score(y, y_hat[:, 0]))
+        return float(r2_score(y, y_hat))
+    if model.task == "multilabel":
+        return float(np.mean((y_hat > 0.5) == (y > 0.5)))
     return float(accuracy_score(y, y_hat.argmax(axis=1) if model.task == "multiclass" else y_hat[:, 0] > 0.5))
 
 
@@ -171,5 +175,5 @@ def write_result(found: Sweep, path: Path) -> None:
     files.write(path / RESULT, json.dumps(summary(found), indent=1, allow_nan=False) + "\n")
 
 
-def finite(value: float | None) -> float | None:
+def finite(value: float | int | None) -> float | int | None:
     return value if value is not None and math.isfinite(value) else None

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..config import dump_sweep_toml
+from ..data import dataset
 from ..errors import InputError
 from ..store import files
 from ..store.sweep_folder import CONFIG, SweepFolder
@@ -39,8 +40,9 @@ def sweep(
 ) -> Sweep:
     """Train every trial of `space` on `data`, as vmapped lanes on all cores or devices.
 
-    data: the name of a data set, or X (rows, columns) with y (rows,): whole numbers or texts are classes, floats
-    values (`task` "binary", "multiclass" or "regression" overrides). space and when: see `sweeps.space`, for
+    data: the name of a data set; a table (a polars or pandas data frame, or a file's path) with y the column to predict,
+    or several; or X (rows, columns) with y (rows,) or (rows, targets): whole numbers or texts are classes, floats values
+    (`task` "binary", "multiclass", "multilabel" or "regression" overrides). space and when: see `sweeps.space`, for
     example {"learning_rate": {"log_uniform": [1e-4, 1.0]}, "optimizer": ["momentum", "adam"], "hidden": [[32], [64, 64]]};
     a list of trials, [{"learning_rate": 0.1}, {"learning_rate": 0.2, "hidden": [32]}], is taken as it is.
     settings: any field of TrainConfig (what does not vary: epochs, batch_size, test_size, ...) and of SweepConfig
@@ -49,11 +51,12 @@ def sweep(
     out: folder to keep everything in; resume=True goes on with the unfinished sweep in it. Raises InputError for
     anything that does not fit, before training. KeyboardInterrupt leaves `out` resumable.
     """
-    if y is None and not isinstance(data, str):
-        raise InputError("give the name of a data set, or X and y")
     space, when = plain(space), plain(when) or []
-    config, options = studies.settings_of(settings | ({"dataset": data} if isinstance(data, str) else {}))
-    known = None if isinstance(data, str) else studies.dataset(data, y, task)
+    named: dict[str, Any] = {"dataset": str(data), "task": task or ""} if isinstance(data, (str, Path)) else {}
+    if named and y is not None:
+        named["target"] = y
+    config, options = studies.settings_of(settings | named)
+    known = None if named else dataset.of(data, y, task, config.columns)
     study = studies.make(config, options, space, when, known)
     if out is None:
         with tempfile.TemporaryDirectory(prefix="mlp_opt-") as temporary:

@@ -10,11 +10,14 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 import numpy as np
+import polars as pl
 
 from .. import experiment, metrics, train
 from ..config import SweepConfig, TrainConfig, load_sweep_toml, typed
-from ..data import sources, split
-from ..data.split import Part, Scaler
+from ..data import encode, split
+from ..data.dataset import Dataset
+from ..data.encode import Encoder
+from ..data.split import Part
 from ..errors import InputError, check_name
 from ..experiment import Experiment
 from ..lane import Data
@@ -26,13 +29,13 @@ from .space import Dimension, Trial
 
 @dataclass(frozen=True)
 class Study:
-    """A sweep, checked. folds: (training, validation or None) rows of each fold, with the scaler fitted on the training rows."""
+    """A sweep, checked. folds: (training, validation or None) rows of each fold, with the encoder fitted on the training rows."""
 
     config: TrainConfig
     settings: SweepConfig
     dimensions: tuple[Dimension, ...]
-    data: sources.Dataset
-    folds: tuple[tuple[Part, Part | None, Scaler], ...]
+    data: Dataset
+    folds: tuple[tuple[Part, Part | None, Encoder], ...]
     test: Part | None
     trials: list[Trial]
     plan: Plan
@@ -54,17 +57,22 @@ class Study:
     @cached_property
     def digest(self) -> str:
         """Of the data: a sweep goes on only with the data that it began with."""
-        digest = hashlib.sha256(np.ascontiguousarray(self.data.X).tobytes())
-        digest.update(np.ascontiguousarray(self.data.y).tobytes())
+        digest = hashlib.sha256(np.ascontiguousarray(self.data.y).tobytes())
+        if isinstance(self.data.X, np.ndarray):
+            digest.update(np.ascontiguousarray(self.data.X).tobytes())
+        else:
+            for column in self.data.X:
+                digest.update(repr((column.name, column.dtype)).encode())
+                digest.update(column.cast(pl.String).fill_null("\0").str.join("\n").item().encode())
         return digest.hexdigest()
 
     def datasets(self) -> list[Data]:
         """The training and validation samples of each fold, scaled, as arrays that the lanes read."""
         model, dtype = self.plan.buckets[0].spec.model, self.config.dtype
         found = []
-        for rows, held, scaler in self.folds:
-            validation = None if held is None else (scaler.X(held.X), scaler.y(held.y))
-            found.append(train.prepare_data(model, scaler.X(rows.X), scaler.y(rows.y), validation, None, dtype))
+        for rows, held, encoder in self.folds:
+            validation = None if held is None else experiment.encoded(encoder, held, dtype)
+            found.append(train.prepare_data(model, *experiment.encoded(encoder, rows, dtype), validation, None, dtype))
         return found
 
     def tests(self) -> list[tuple[Any, Any]] | None:
@@ -72,7 +80,7 @@ class Study:
         if self.test is None:
             return None
         model, dtype = self.plan.buckets[0].spec.model, self.config.dtype
-        return [train.check_data(model, s.X(self.test.X), s.y(self.test.y), dtype, "test ") for _, _, s in self.folds]
+        return [train.check_data(model, *experiment.encoded(e, self.test, dtype), dtype, "test ") for _, _, e in self.folds]
 
     def config_of(self, identity: LaneId) -> TrainConfig:
         """The configuration of a lane, its seeds resolved."""
@@ -83,15 +91,15 @@ class Study:
 
     def experiment(self, identity: LaneId) -> Experiment:
         """A lane as `train` would run it: the same rows, scaling, model and optimizer."""
-        rows, held, scaler = self.folds[identity.fold]
+        rows, held, encoder = self.folds[identity.fold]
         config = self.config_of(identity)
-        model = experiment.build_model(config, self.data.shape, self.data.task)
+        model = experiment.build_model(config, encoder.width, self.data.outputs, self.data.task)
         optimizer = experiment.build_optimizer(config, experiment.total_steps(config, len(rows.y)))
-        return Experiment(config, self.data, rows, held, self.test, scaler, model, optimizer)
+        return Experiment(config, self.data, rows, held, self.test, encoder, model, optimizer)
 
 
 def make(
-    config: TrainConfig, settings: SweepConfig, varied: Any, when: Any = (), data: sources.Dataset | None = None, where: str = "space"
+    config: TrainConfig, settings: SweepConfig, varied: Any, when: Any = (), data: Dataset | None = None, where: str = "space"
 ) -> Study:
     """Check everything, load and split the data, draw the trials. InputError for anything that does not fit."""
     _check(settings)
@@ -102,50 +110,26 @@ def make(
     else:
         dimensions = space.parse(varied, when, where)
         trials = space.trials(dimensions, config, settings.method, settings.trials, settings.sweep_seed)
-    if data is None and not config.dataset:
-        raise InputError(f"name a dataset; accepted: {', '.join(sources.SOURCES)}")
-    known: Any = data or sources.SOURCES[check_name("dataset", config.dataset, sources.SOURCES)]
-    experiment.check(config, known.task)
-    data = data or sources.load(config.dataset)
+    data = experiment.load(config, data)
     if settings.folds > 1:
         rest, _, test = split.split(data, config.test_size, 0.0, config.split_seed)
         pairs: list[tuple[Part, Part | None]] = list(split.folds(rest, settings.folds, config.split_seed, data.name))
     else:
         rest, held, test = split.split(data, config.test_size, config.validation, config.split_seed)
         pairs = [(rest, held)]
-    folds = tuple((rows, held, split.fit_scaler(rows, config.scaling)) for rows, held in pairs)
-    made = plan.make(config, trials, data.shape, data.task, len(pairs[0][0].y), settings.folds, settings.repeats)
+    encoders = encode.one_width([encode.fit(data, *rows, config.scaling) for rows, _ in pairs])
+    folds = tuple((rows, held, encoder) for (rows, held), encoder in zip(pairs, encoders, strict=True))
+    shape = (encoders[0].width, data.outputs)
+    made = plan.make(config, trials, shape, data.task, len(pairs[0][0].y), settings.folds, settings.repeats)
     return Study(config, settings, dimensions, data, folds, test, trials, made)
 
 
-def open_study(folder: Path, data: sources.Dataset | None = None) -> Study:
+def open_study(folder: Path, data: Dataset | None = None) -> Study:
     """The sweep that a folder's config.toml describes."""
     if not (folder / CONFIG).exists():
         raise InputError(f"{folder} holds no sweep: there is no {CONFIG}")
     config, settings, varied, when = load_sweep_toml(folder / CONFIG)
     return make(TrainConfig(**config), SweepConfig(**settings), varied, when, data, str(folder / CONFIG))
-
-
-def dataset(X: Any, y: Any, task: str | None = None) -> sources.Dataset:
-    """Arrays as a data set. Whole numbers, texts and bools are classes, other numbers values, unless `task` says otherwise."""
-    X, y = np.asarray(X), np.asarray(y)
-    if X.ndim != 2 or len(X) != len(y) or y.ndim != 1:
-        raise InputError(f"X must be (rows, columns) and y (rows,), got {X.shape} and {y.shape}")
-    if X.dtype.kind not in "biuf" or not np.isfinite(X).all():
-        raise InputError("X must hold finite numbers; encode categories and impute what is missing first")
-    features = tuple(f"x{i}" for i in range(X.shape[1]))
-    if task is None:
-        task = "regression" if y.dtype.kind == "f" else "multiclass" if len(np.unique(y)) > 2 else "binary"
-    check_name("task", task, tuple(experiment.LOSS_OF_TASK))
-    if task == "regression":
-        if y.dtype.kind not in "biuf" or not np.isfinite(y).all():
-            raise InputError("y must hold finite numbers for a regression")
-        return sources.Dataset("data", X.astype(np.float64), y.astype(np.float64), task, (), features)
-    classes, labels = np.unique(y, return_inverse=True)
-    if len(classes) < 2 or (task == "binary" and len(classes) > 2):
-        raise InputError(f"y holds {len(classes)} classes, which is no {task} task")
-    names = tuple(str(c) for c in classes)
-    return sources.Dataset("data", X.astype(np.float64), labels.astype(np.int64), task, names, features)
 
 
 def settings_of(given: dict[str, Any]) -> tuple[TrainConfig, SweepConfig]:
