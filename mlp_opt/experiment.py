@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import gc
 import inspect
 import math
 import platform
@@ -12,6 +13,7 @@ from functools import lru_cache
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from . import metrics, schedules, train
@@ -22,10 +24,11 @@ from .data.encode import Encoder
 from .data.split import Part
 from .errors import InputError, check_name
 from .lane import LaneState
-from .model import MLP
+from .model import MLP, Params
 from .optimizers import OPTIMIZERS, Optimizer
 from .store.model_files import TrainedModel
 
+PIECE = 32_768  # rows that are encoded at a time for their scores
 LOSS_OF_TASK = {"binary": "bce", "multilabel": "bce", "multiclass": "softmax_cross_entropy", "regression": "mse"}
 
 
@@ -97,7 +100,7 @@ def run(
 ) -> train.Run:
     """Train; arguments as in `fit`."""
     config, validation = experiment.config, experiment.validation
-    return train.fit(
+    run = train.fit(
         experiment.model,
         experiment.optimizer,
         *experiment.inputs(experiment.train),
@@ -108,6 +111,8 @@ def run(
         history=history,
         **lane_options(config),
     )
+    gc.collect()  # JAX lets go of arrays that it read in place only then
+    return run
 
 
 def lane_options(config: TrainConfig) -> dict[str, Any]:
@@ -125,9 +130,8 @@ def finish(experiment: Experiment, run: train.Run) -> TrainedModel:
     scores: dict[str, float] = {}
     for name, part in (("train", experiment.train), ("validation", experiment.validation), ("test", experiment.test)):
         if part is not None:
-            X, y = train.check_data(experiment.model, *experiment.inputs(part), config.dtype)
-            loss, score = train.evaluate(experiment.model, params, X, y)
-            scores |= {f"{name}_loss": float(loss), f"{name}_{metric}": float(score)}
+            loss, score = _scores(experiment, params, part)
+            scores |= {f"{name}_loss": loss, f"{name}_{metric}": score}
     about = {
         "metrics": scores,
         "stopped": run.stopped,
@@ -139,6 +143,18 @@ def finish(experiment: Experiment, run: train.Run) -> TrainedModel:
         "versions": {"python": platform.python_version(), "jax": jax.__version__, "mlp_opt": _version()},
     }
     return TrainedModel(experiment.model, params, experiment.encoder, data.task, data.classes, data.targets, about)
+
+
+def _scores(experiment: Experiment, params: Params, part: Part) -> tuple[float, float]:
+    """(loss, score) of all rows of a part, encoded a piece at a time."""
+    model, found, labels = experiment.model, [], []
+    for first in range(0, len(part.y), PIECE):
+        X, y = experiment.inputs(part.take(np.arange(first, min(first + PIECE, len(part.y)))))
+        X, y = train.check_data(model, X, y, experiment.config.dtype)
+        found.append(train.outputs(model, params, X))
+        labels.append(y)
+    loss, score = train.measure(model, jnp.concatenate(found), jnp.concatenate(labels))
+    return float(loss), float(score)
 
 
 def build_optimizer(config: TrainConfig, steps: int) -> Optimizer:

@@ -32,6 +32,9 @@ HISTORY_ROWS = 64  # epochs in one compiled call; a longer run makes several cal
 _INIT, _ORDER, _DROPOUT = 0, 1, 2
 
 
+BLOCK = 4_096  # rows that are evaluated at a time
+
+
 @dataclass(frozen=True)
 class LaneSpec:
     """What makes the program: the model, the samples a step, the parameters' dtype, what "best" means.
@@ -144,7 +147,22 @@ def evaluate(
     model: MLP, params: Params, X: Float[Array, "n n_in"], y: Array, weight: Array | None = None
 ) -> tuple[Float[Array, ""], Float[Array, ""]]:
     """(loss, score) of the parameters on data: the plain mean loss, and accuracy or R^2."""
-    a = forward(model, params, X).a[-1]
+    return measure(model, outputs(model, params, X), y, weight)
+
+
+def outputs(model: MLP, params: Params, X: Float[Array, "n n_in"]) -> Float[Array, "n n_out"]:
+    """a[L] of every row. More than BLOCK rows go through the network a block at a time."""
+    whole = len(X) // BLOCK * BLOCK if len(X) > BLOCK else 0
+    a = forward(model, params, X[whole:]).a[-1]
+    if not whole:
+        return a
+    starts = jnp.arange(0, whole, BLOCK)
+    blocks = jax.lax.map(lambda i: forward(model, params, jax.lax.dynamic_slice_in_dim(X, i, BLOCK)).a[-1], starts)
+    return jnp.concatenate([blocks.reshape(whole, -1), a])
+
+
+def measure(model: MLP, a: Float[Array, "n n_out"], y: Array, weight: Array | None = None) -> tuple[Float[Array, ""], Float[Array, ""]]:
+    """(loss, score) of the outputs a[L]: see `evaluate`."""
     wide, output = widen(a.dtype), model.activations[-1]
     a = a.astype(wide)
     var = metrics.variance(model.loss, y, model.sizes[-1], wide, weight)

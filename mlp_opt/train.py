@@ -22,6 +22,8 @@ from .optimizers import as_pytree
 init_lane = jax.jit(lane.init, static_argnums=0)
 advance_lane = jax.jit(lane.advance, static_argnums=0, donate_argnums=1)
 evaluate = jax.jit(lane.evaluate, static_argnums=0)
+outputs = jax.jit(lane.outputs, static_argnums=0)
+measure = jax.jit(lane.measure, static_argnums=0)
 _predict = jax.jit(predict, static_argnums=0)
 
 BLOCK = 256  # rows that are predicted at a time

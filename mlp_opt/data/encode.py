@@ -138,7 +138,7 @@ class Encoder:
     def X(self, rows: Rows, dtype: Any = np.float64, where: str = "the table") -> np.ndarray:
         """Rows as they come, an array (n, features) or a table, as inputs (n, width) of `dtype` (float32 or float64)."""
         rows = self.typed(rows, where) if columns.is_table(rows) else self._array(np.asarray(rows))
-        out = np.zeros((len(rows), self.width), dtype)
+        out = _aligned(len(rows), self.width, np.dtype(dtype))
         for first in range(0, len(rows), CHUNK):
             self._fill(rows[first : first + CHUNK], out[first : first + CHUNK])
         return out
@@ -187,6 +187,14 @@ def matrix(table: pl.DataFrame, numbers: Sequence[str], dates: Sequence[tuple[st
     """The numbers of a typed table and then its dates as numbers: (n, k) float64, NaN where missing."""
     parts = [table[name].to_numpy() for name in numbers] + [part for name, clock in dates for part in _moments(table[name], clock)]
     return np.stack(parts, axis=1) if parts else np.zeros((len(table), 0))
+
+
+def _aligned(rows: int, width: int, dtype: np.dtype) -> np.ndarray:
+    """Zeros at an address that is a multiple of 64, which JAX reads where they are instead of copying them."""
+    size = rows * width * dtype.itemsize
+    buffer = np.zeros(size + 64, np.uint8)
+    start = -buffer.ctypes.data % 64
+    return buffer[start : start + size].view(dtype).reshape(rows, width)
 
 
 def _moments(when: pl.Series, clock: bool) -> Iterator[np.ndarray]:
