@@ -74,7 +74,7 @@ def _basins(
         return end(f, optimizer, (x, y), steps, lambda w, loss: jnp.hypot(w[0] - goal[0], w[1] - goal[1]) <= near)[2]
 
     found = jax.vmap(since)(X, Y, minima[nearest])
-    return label, jnp.where(label >= 0, found, -1)
+    return label, jnp.where(label >= 0, jnp.minimum(found, steps), -1)
 
 
 class Heat(NamedTuple):
@@ -117,22 +117,18 @@ def heat(
     rates = np.geomspace(1e-5, 1e2, 48) if rates is None else rates
     second = np.linspace(0, 0.99, 40) if second is None else second
     rule = stacked([build(float(rate), **{name: float(value)}) for value in second for rate in rates])
-    at = jnp.asarray(surface.start if start is None else start, jnp.result_type(float))[None]
-    loss, since = ends(surface.f, rule, at, steps, target)
     shape = (len(second), len(rates))
+    at = np.broadcast_to(np.asarray(surface.start if start is None else start, jnp.result_type(float)), (len(second) * len(rates), 2))
+    loss, since = ends(surface.f, rule, at, steps, target)
     return Heat(rates, name, second, loss.reshape(shape), None if since is None else since.reshape(shape), steps)
 
 
 def ends(f: Bound, optimizers: Optimizer, starts: Any, steps: int, target: float | None) -> tuple[np.ndarray, np.ndarray | None]:
-    """Last losses (n, s) of n stacked optimizers from s starts (s, 2), and the steps to the target as in Heat."""
+    """Last losses (n,) of n stacked optimizers, each from its own start (n, 2), and the steps to the target as in Heat."""
     return jax.device_get(_ends(f, optimizers, starts, target, steps))
 
 
 @partial(jax.jit, static_argnames="steps")
 def _ends(f: Bound, optimizers: Optimizer, starts: Any, target: Any, steps: int) -> tuple[Any, Any]:
     watch = None if target is None else lambda w, loss: loss <= target
-
-    def one(optimizer: Optimizer, w: Any) -> Any:
-        return end(f, optimizer, (w[0], w[1]), steps, watch)[1:]
-
-    return jax.vmap(jax.vmap(one, (None, 0)), (0, None))(optimizers, starts)
+    return jax.vmap(lambda optimizer, x, y: end(f, optimizer, (x, y), steps, watch)[1:])(optimizers, starts[:, 0], starts[:, 1])
