@@ -54,7 +54,7 @@ def make(name: str, learning_rate: Rate, **options: Any) -> Optimizer:
 
 
 # Shares of the domain's width that an adaptive rule moves a step, about: its rate is this times the width.
-_SHARES = {"adagrad": 0.1, "adamax": 0.012, "lion": 0.004, "rmsprop": 0.008}
+_SHARES = {"adadelta": 1.0, "adagrad": 0.1, "lion": 0.004, "rmsprop": 0.008}
 
 
 def default_rate(surface: Surface, name: str) -> float:
@@ -62,7 +62,12 @@ def default_rate(surface: Surface, name: str) -> float:
     adaptive rules, whose step does not, a share of the domain's width. `races.fair` finds each rule's best."""
     if name in ("sgd", "momentum", "nesterov", "qhm"):
         return surface.rate
-    return 1.0 if name == "adadelta" else _SHARES.get(name, 0.012) * surface.width
+    return _SHARES.get(name, 0.012) * surface.width
+
+
+def velocity(name: str, path: Path) -> Any:
+    """Which way the rule's m points, downhill (steps+1, 2): the notes' velocity does, a mean of gradients points uphill; None without m."""
+    return path.m if name == "momentum" or path.m is None else -path.m
 
 
 def race(
