@@ -17,7 +17,7 @@ import tyro
 
 from .config import DEFAULT_SPACE, OPTION_TABLES, Kinds, Options, SweepConfig, TrainConfig, load_sweep_toml, load_toml
 from .errors import InputError, check_name
-from .options import Check, Datasets, Predict, Show, Sweep, Train
+from .options import Check, Datasets, Predict, Race, Show, Sweep, Train
 
 USAGE = """usage: mlp-opt COMMAND [OPTIONS]
 
@@ -27,6 +27,7 @@ Train and understand multilayer perceptrons and their optimizers.
   mlp-opt sweep DATA          train hundreds of networks at once, keep the best
   mlp-opt sweep show DIR      the best trials of a sweep
   mlp-opt predict MODEL DATA  a saved model's predictions for each row of a table
+  mlp-opt race SURFACE        race optimizers on a function of two variables
   mlp-opt check               prove gradients and optimizers on this machine
   mlp-opt datasets            list the data sets that need no download
 
@@ -122,6 +123,17 @@ def _predict(args: list[str]) -> int:
     return predict.main(options.model, options.data, options.out, options.keep)
 
 
+def _race(args: list[str]) -> int:
+    for i in range(len(args) - 2, -1, -1):
+        if args[i] in ("--start", "--x", "--y"):  # -1.5,2 after one of these is no option
+            args = [*args[:i], f"{args[i]}={args[i + 1]}", *args[i + 2 :]]
+    options: Race = _parse(Race, "race", args)
+    _before_jax()
+    from .commands import race
+
+    return race.main(options)
+
+
 def _check(args: list[str]) -> int:
     options: Check = _parse(Check, "check", args)
     _before_jax()
@@ -141,6 +153,7 @@ COMMANDS: dict[str, Callable[[list[str]], int]] = {
     "train": _train,
     "sweep": _sweep,
     "predict": _predict,
+    "race": _race,
     "check": _check,
     "datasets": _datasets,
 }
@@ -239,6 +252,9 @@ def _show_options(options: Options) -> str:
 
 
 _comma_separated(tuple[int, ...], lambda s: tuple(map(int, _split(s))), lambda v: ",".join(map(str, v)) or "none", "INT,INT")
+_comma_separated(
+    tuple[float, ...], lambda s: tuple(map(float, _split(s))), lambda v: ",".join(f"{x:g}" for x in v) or "none", "NUMBER,NUMBER"
+)
 _comma_separated(tuple[str, ...], lambda s: tuple(_split(s)), ",".join, "NAME,NAME")
 _comma_separated(dict[str, Any], _options, _show_options, "NAME=VALUE,...")
 _comma_separated(Kinds, _kinds, lambda v: ",".join(f"{k}={kind}" for k, kind in v.items()) or "none", "NAME=KIND,...")

@@ -152,7 +152,9 @@ def from_expression(text: str, x: Interval = (-2.0, 2.0), y: Interval = (-2.0, 2
     w = jnp.asarray(at, jnp.result_type(float))
     slope = np.asarray(gradient(made.f, w))
     if not (np.isfinite(value(made.f, w)) and np.isfinite(slope).all()):
-        raise InputError(f"expression {text.strip()!r} or its gradient is not finite at the start {at[0]:g},{at[1]:g}; choose another start")
+        raise InputError(
+            f"expression {text.strip()!r} or its gradient is not finite at the start {at[0]:g},{at[1]:g}; choose another start"
+        )
     curvature = np.abs(np.asarray(hessian(made.f, w))).max()
     rate = 0.1 / float(curvature) if np.isfinite(curvature) and curvature > 0 else 0.1
     return replace(made, minima=find_minima(made), rate=min(rate, 1.0))

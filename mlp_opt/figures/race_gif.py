@@ -26,7 +26,11 @@ ARROWHEAD = np.array([(-1, -0.12), (0.3, -0.12), (0.3, -0.4), (1, 0), (0.3, 0.4)
 ARROW = 44.0  # length of the longest arrows, in pixels
 SQUARE = 0.16  # side of the largest square, as a share of the domain's width
 GREY = "0.25"
-KINDS = {"gradient": ("downhill gradient (grey)", GREY), "m": ("velocity (hollow)", "white"), "update": ("step taken (in colour)", "#0072B2")}
+KINDS = {
+    "gradient": ("downhill gradient (grey)", GREY),
+    "m": ("velocity (hollow)", "white"),
+    "update": ("step taken (in colour)", "#0072B2"),
+}
 
 
 def race_gif(

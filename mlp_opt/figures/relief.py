@@ -68,7 +68,9 @@ def draw_map(axes: Axes, land: Relief, start: Any = None, levels: int = 22) -> N
     axes.contour(land.x, land.y, t, levels, colors="white", linewidths=0.6, linestyles="solid", zorder=1)
     if land.surface.minima:
         many = len(land.surface.minima) > MANY
-        style: dict[str, Any] = dict(ms=3, marker=".", mec="0.25", mfc="0.25") if many else dict(ms=13, marker="*", mec="black", mfc="white")
+        style: dict[str, Any] = (
+            dict(ms=3, marker=".", mec="0.25", mfc="0.25") if many else dict(ms=13, marker="*", mec="black", mfc="white")
+        )
         axes.plot(*np.array(land.surface.minima).T, linestyle="", zorder=2, gid="minima", **style)
     if start is not None:
         axes.plot(*start, "o", ms=8, mec="black", mfc=START, zorder=3, gid="start")

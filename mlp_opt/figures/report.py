@@ -1,4 +1,4 @@
-"""The sweep's report: one HTML page that needs nothing but itself (no network, no scripts)."""
+"""Reports: one HTML page that needs nothing but itself (no network, no scripts). The sweep's, and the parts of any."""
 
 from __future__ import annotations
 
@@ -84,11 +84,16 @@ def report(
         f"<h1>{escape(title)}</h1>",
         '<div class="facts">' + "".join(f"<p>{escape(line)}</p>" for line in subtitle_lines) + "</div>",
         first,
-        f"<h2>Best trials</h2>\n{_table(leaderboard)}" if leaderboard.height else "",
+        f"<h2>Best trials</h2>\n{html_table(leaderboard)}" if leaderboard.height else "",
         "<h2>What the sweep shows</h2>" if pictures else "",
         *pictures.values(),
         "<h2>Notes</h2>\n<ul>" + "".join(f"<li>{escape(note)}</li>" for note in notes) + "</ul>" if notes else "",
     ]
+    return page(title, parts)
+
+
+def page(title: str, parts: Sequence[str]) -> str:
+    """The parts, each HTML already, as a whole page in our style."""
     head = f'<meta charset="utf-8">\n<meta name="viewport" content="width=device-width, initial-scale=1">\n<title>{escape(title)}</title>'
     body = "\n".join(part for part in parts if part)
     start = f'<!doctype html>\n<html lang="en">\n<head>\n{head}\n<style>{STYLE}</style>\n</head>\n<body>\n<main>\n'
@@ -96,12 +101,17 @@ def report(
 
 
 def _picture(stem: str, figure: Figure) -> str:
-    """One figure as a PNG in a data URI, at half its pixels (sharp on fine screens), with its caption."""
-    caption = escape(CAPTIONS.get(stem, stem.replace("_", " ")))
-    data = base64.b64encode(png(figure)).decode()
+    """A figure of the sweep with its caption, at half its pixels: sharp on fine screens."""
     width = round(100 * float(figure.get_size_inches()[0]))
-    image = f'<img src="data:image/png;base64,{data}" alt="{escape(_alt(stem, figure))}" width="{width}">'
-    return f'<figure id="{escape(stem)}">\n{image}\n<figcaption>{caption}</figcaption>\n</figure>'
+    return picture(stem, png(figure), CAPTIONS.get(stem, stem.replace("_", " ")), _alt(stem, figure), width)
+
+
+def picture(stem: str, data: bytes, caption: str, alt: str, width: int) -> str:
+    """A PNG or GIF inside the page, `width` pixels wide, with its caption; alt says it to those who cannot see it."""
+    kind = "gif" if data.startswith(b"GIF8") else "png"
+    source = f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
+    image = f'<img src="{source}" alt="{escape(alt)}" width="{width}">'
+    return f'<figure id="{escape(stem)}">\n{image}\n<figcaption>{escape(caption)}</figcaption>\n</figure>'
 
 
 def _alt(stem: str, figure: Figure) -> str:
@@ -114,7 +124,7 @@ def _alt(stem: str, figure: Figure) -> str:
     return (title or stem.replace("_", " ")) + (f": {names[0]} against {names[1]}" if all(names) else "")
 
 
-def _table(frame: pl.DataFrame) -> str:
+def html_table(frame: pl.DataFrame) -> str:
     """A data frame as an HTML table, numbers to the right."""
     right = [' class="number"' if dtype.is_numeric() else "" for dtype in frame.dtypes]
     header = "".join(f'<th scope="col"{side}>{escape(name)}</th>' for name, side in zip(frame.columns, right, strict=True))

@@ -53,9 +53,7 @@ def basins(surface: Surface, optimizer: Optimizer, steps: int = 500, size: int =
 
 
 @partial(jax.jit, static_argnames="steps")
-def _basins(
-    f: Bound, optimizer: Optimizer, X: Any, Y: Any, minima: Any, near: Any, centre: Any, far: Any, steps: int
-) -> tuple[Any, Any]:
+def _basins(f: Bound, optimizer: Optimizer, X: Any, Y: Any, minima: Any, near: Any, centre: Any, far: Any, steps: int) -> tuple[Any, Any]:
     """Two passes: where each run ends, then since when it has been near the minimum that it ends at. Both are the same
     arithmetic, so no path is kept, and no step looks at every minimum."""
     (x, y), _, _ = jax.vmap(lambda x, y: end(f, optimizer, (x, y), steps))(X, Y)
