@@ -29,10 +29,16 @@ from .optimizers import qhm as qhm
 from .optimizers import radam as radam
 from .optimizers import rmsprop as rmsprop
 from .optimizers import sgd as sgd
+from .races.fair import fair as fair
+from .races.maps import basins as basins
+from .races.maps import heat as heat
+from .races.paths import race as race
 from .schedules import SCHEDULES as SCHEDULES
 from .store.model_files import Ensemble as Ensemble
 from .store.model_files import TrainedModel as TrainedModel
 from .store.model_files import load as load
+from .surfaces import SURFACES as SURFACES
+from .surfaces import from_expression as from_expression
 from .sweeps.ask_tell import optuna_sweep as optuna_sweep
 from .sweeps.results import Sweep as Sweep
 from .sweeps.run import sweep as sweep

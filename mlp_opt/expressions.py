@@ -74,7 +74,7 @@ def _tree(node: ast.expr, text: str, depth: int) -> Tree:
         case ast.Name(id=name):
             reason = "a function needs its argument in parentheses" if name in FUNCTIONS else f"unknown name {name!r}"
             raise _wrong(text, at, reason)
-        case ast.Constant(value=value) if type(value) in (int, float):
+        case ast.Constant(value=int() | float() as value) if not isinstance(value, bool):
             if value > 1e300:
                 raise _wrong(text, at, "number too large, at most 1e300")
             return ("number", float(value))

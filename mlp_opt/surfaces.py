@@ -1,7 +1,7 @@
 """Functions of two variables on which optimizers race; SURFACES names them all.
 
 The first six are those of Gradient Descent Viz (MIT), with its formulas and domain; the others are the test
-functions of the optimization literature. A surface's `f` is a Bound, so its numbers (a condition number) may be
+functions of the optimization literature (Jamil & Yang 2013). A surface's `f` is a Bound, so its numbers (a condition number) may be
 traced; gradient and Hessian are JAX's, exact.
 """
 
@@ -16,6 +16,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from . import formulas
 from .bound import Bound
 from .errors import InputError, check_name
 from .expressions import evaluate as evaluate_tree
@@ -160,80 +161,6 @@ def from_expression(text: str, x: Interval = (-2.0, 2.0), y: Interval = (-2.0, 2
     return replace(made, minima=find_minima(made), rate=min(rate, 1.0))
 
 
-def _bump(x, y, at_x, at_y):
-    return jnp.exp(-((x - at_x) ** 2 + (y - at_y) ** 2) / 0.2)
-
-
-def _local_minimum(x, y):
-    y = 1.4 * y
-    return -2 * _bump(x, y, 1, 0) - 6 * _bump(x, y, -1, 0) + x**2 + y**2
-
-
-def _global_minimum(x, y):
-    return x**2 + y**2
-
-
-def _sine_saddle(x, y):
-    return jnp.sin(x) + y**2
-
-
-def _ecliptic_bowl(x, y):
-    x, y = x / 2, y / 2
-    return -jnp.exp(-(x**2 + 5 * y**2)) + x**2 + 0.5 * y**2
-
-
-def _hills(x, y):
-    y = 1.4 * y
-    return 2 * _bump(x, y, 1, 0) + 6 * _bump(x, y, -1, 0) - 2 * _bump(x, y, 1, -1) + x**2 + y**2
-
-
-def _plateau(x, y):
-    square = (10 * x) ** 2 + (10 * y) ** 2
-    centre = square == 0  # the root has no derivative there: taken as 0, by symmetry
-    r = jnp.where(centre, 0, jnp.sqrt(jnp.where(centre, 1, square))) + 0.01
-    return -jnp.sin(r) / r + 0.01 * r**2
-
-
-def _rosenbrock(x, y, *, b):
-    return (1 - x) ** 2 + b * (y - x**2) ** 2
-
-
-def _rastrigin(x, y):
-    return 20 + x**2 - 10 * jnp.cos(2 * jnp.pi * x) + y**2 - 10 * jnp.cos(2 * jnp.pi * y)
-
-
-def _beale(x, y):
-    return (1.5 - x + x * y) ** 2 + (2.25 - x + x * y**2) ** 2 + (2.625 - x + x * y**3) ** 2
-
-
-def _himmelblau(x, y):
-    return (x**2 + y - 11) ** 2 + (x + y**2 - 7) ** 2
-
-
-def _styblinski_tang(x, y):
-    return (x**4 - 16 * x**2 + 5 * x + y**4 - 16 * y**2 + 5 * y) / 2
-
-
-def _branin(x, y):
-    return (y - 5.1 / (4 * jnp.pi**2) * x**2 + 5 / jnp.pi * x - 6) ** 2 + 10 * (1 - 1 / (8 * jnp.pi)) * jnp.cos(x) + 10
-
-
-def _booth(x, y):
-    return (x + 2 * y - 7) ** 2 + (2 * x + y - 5) ** 2
-
-
-def _quadratic(x, y, *, condition):
-    return (x**2 + condition * y**2) / 2
-
-
-def _saddle(x, y):
-    return x**2 - y**2
-
-
-def _cliff(x, y):
-    return jnp.tanh(10 * x) + 0.01 * (x + 1) ** 2 + 0.05 * y**2
-
-
 def _rastrigin_minima() -> tuple[Point, ...]:
     """The 121 local minima within the domain, the lowest first: 1-D roots of 2x + 20 pi sin(2 pi x) beside the whole numbers."""
     roots = []
@@ -250,65 +177,67 @@ _A, _B = -2.903534027771177, 2.746802770990837  # minima of (t^4 - 16 t^2 + 5 t)
 
 _ALL = (
     Surface(
-        "local_minimum", Bound(_local_minimum),
+        "local_minimum", Bound(formulas.local_minimum),
         "y <- 1.4y; -2 exp(-((x-1)^2 + y^2)/0.2) - 6 exp(-((x+1)^2 + y^2)/0.2) + x^2 + y^2",
         r"-2 e^{-5((x-1)^2+(1.4y)^2)} - 6 e^{-5((x+1)^2+(1.4y)^2)} + x^2 + (1.4y)^2",
         minima=((-0.9675774464554597, 0.0), (0.9053178606008483, 0.0)), rate=0.02, **_VIZ,
     ),
-    Surface("global_minimum", Bound(_global_minimum), "x^2 + y^2", "x^2 + y^2", minima=((0.0, 0.0),), rate=0.05, **_VIZ),
-    Surface("sine_saddle", Bound(_sine_saddle), "sin(x) + y^2", r"\sin(x) + y^2", minima=((-math.pi / 2, 0.0),), rate=0.05, **_VIZ),
+    Surface("global_minimum", Bound(formulas.global_minimum), "x^2 + y^2", "x^2 + y^2", minima=((0.0, 0.0),), rate=0.05, **_VIZ),
+    Surface("sine_saddle", Bound(formulas.sine_saddle), "sin(x) + y^2", r"\sin(x) + y^2", minima=((-math.pi / 2, 0.0),), rate=0.05, **_VIZ),
     Surface(
-        "ecliptic_bowl", Bound(_ecliptic_bowl), "x, y <- x/2, y/2; -exp(-(x^2 + 5y^2)) + x^2 + 0.5 y^2",
+        "ecliptic_bowl", Bound(formulas.ecliptic_bowl), "x, y <- x/2, y/2; -exp(-(x^2 + 5y^2)) + x^2 + 0.5 y^2",
         r"-e^{-(x^2+5y^2)/4} + \frac{x^2}{4} + \frac{y^2}{8}", minima=((0.0, 0.0),), rate=0.1, **_VIZ,
     ),
     Surface(
-        "hills", Bound(_hills),
+        "hills", Bound(formulas.hills),
         "y <- 1.4y; 2 exp(-((x-1)^2 + y^2)/0.2) + 6 exp(-((x+1)^2 + y^2)/0.2) - 2 exp(-((x-1)^2 + (y+1)^2)/0.2) + x^2 + y^2",
         r"2 e^{-5((x-1)^2+(1.4y)^2)} + 6 e^{-5((x+1)^2+(1.4y)^2)} - 2 e^{-5((x-1)^2+(1.4y+1)^2)} + x^2 + (1.4y)^2",
         minima=((0.9003065222993073, -0.6534011583039486), (0.04150712569956185, -0.0006403776376543045)), rate=0.02, **_VIZ,
     ),
     Surface(
-        "plateau", Bound(_plateau), "x, y <- 10x, 10y; r = sqrt(x^2 + y^2) + 0.01; -sin(r)/r + 0.01 r^2",
+        "plateau", Bound(formulas.plateau), "x, y <- 10x, 10y; r = sqrt(x^2 + y^2) + 0.01; -sin(r)/r + 0.01 r^2",
         r"-\frac{\sin r}{r} + 0.01 r^2,\ r = 10\sqrt{x^2+y^2} + 0.01", minima=((0.0, 0.0),), rate=0.01, **_VIZ,
     ),
     Surface(
-        "rosenbrock", Bound(_rosenbrock, b=100.0), "(1 - x)^2 + b (y - x^2)^2, b = 100", "(1-x)^2 + b\\,(y-x^2)^2",
+        "rosenbrock", Bound(formulas.rosenbrock, b=100.0), "(1 - x)^2 + b (y - x^2)^2, b = 100", "(1-x)^2 + b\\,(y-x^2)^2",
         (-2.2, 2.2), (-1.0, 3.0), (-1.5, 2.0), ((1.0, 1.0),), 5e-4,
     ),
     Surface(
-        "rastrigin", Bound(_rastrigin), "20 + x^2 - 10 cos(2 pi x) + y^2 - 10 cos(2 pi y)",
+        "rastrigin", Bound(formulas.rastrigin), "20 + x^2 - 10 cos(2 pi x) + y^2 - 10 cos(2 pi y)",
         r"20 + x^2 - 10\cos(2\pi x) + y^2 - 10\cos(2\pi y)", (-5.12, 5.12), (-5.12, 5.12), (-2.0, 3.5), _rastrigin_minima(), 1e-3,
     ),
     Surface(
-        "beale", Bound(_beale), "(1.5 - x + xy)^2 + (2.25 - x + xy^2)^2 + (2.625 - x + xy^3)^2",
+        "beale", Bound(formulas.beale), "(1.5 - x + xy)^2 + (2.25 - x + xy^2)^2 + (2.625 - x + xy^3)^2",
         "(1.5-x+xy)^2 + (2.25-x+xy^2)^2 + (2.625-x+xy^3)^2", (-4.5, 4.5), (-4.5, 4.5), (1.0, 1.5), ((3.0, 0.5),), 5e-3,
     ),
     Surface(
-        "himmelblau", Bound(_himmelblau), "(x^2 + y - 11)^2 + (x + y^2 - 7)^2", "(x^2+y-11)^2 + (x+y^2-7)^2",
+        "himmelblau", Bound(formulas.himmelblau), "(x^2 + y - 11)^2 + (x + y^2 - 7)^2", "(x^2+y-11)^2 + (x+y^2-7)^2",
         (-5.0, 5.0), (-5.0, 5.0), (-0.5, -0.5),
-        ((3.0, 2.0), (-2.805118086952745, 3.131312518250573), (-3.779310253377747, -3.2831859912861696), (3.58442834033049, -1.8481265269644036)),
+        ((3.0, 2.0), (-2.805118086952745, 3.131312518250573),
+         (-3.779310253377747, -3.2831859912861696), (3.58442834033049, -1.8481265269644036)),
         2e-3,
     ),
     Surface(
-        "styblinski_tang", Bound(_styblinski_tang), "(x^4 - 16x^2 + 5x + y^4 - 16y^2 + 5y)/2",
-        r"\frac{1}{2}(x^4 - 16x^2 + 5x + y^4 - 16y^2 + 5y)", (-5.0, 5.0), (-5.0, 5.0), (0.5, 1.5), ((_A, _A), (_A, _B), (_B, _A), (_B, _B)), 5e-3,
+        "styblinski_tang", Bound(formulas.styblinski_tang), "(x^4 - 16x^2 + 5x + y^4 - 16y^2 + 5y)/2",
+        r"\frac{1}{2}(x^4 - 16x^2 + 5x + y^4 - 16y^2 + 5y)", (-5.0, 5.0), (-5.0, 5.0), (0.5, 1.5),
+        ((_A, _A), (_A, _B), (_B, _A), (_B, _B)), 5e-3,
     ),
     Surface(
-        "branin", Bound(_branin), "(y - 5.1/(4 pi^2) x^2 + 5/pi x - 6)^2 + 10 (1 - 1/(8 pi)) cos(x) + 10",
+        "branin", Bound(formulas.branin), "(y - 5.1/(4 pi^2) x^2 + 5/pi x - 6)^2 + 10 (1 - 1/(8 pi)) cos(x) + 10",
         r"\left(y - \frac{5.1}{4\pi^2}x^2 + \frac{5}{\pi}x - 6\right)^2 + 10\left(1-\frac{1}{8\pi}\right)\cos x + 10",
         (-5.0, 10.0), (0.0, 15.0), (4.0, 13.0), ((-math.pi, 12.275), (math.pi, 2.275), (3 * math.pi, 2.475)), 1e-2,
     ),
     Surface(
-        "booth", Bound(_booth), "(x + 2y - 7)^2 + (2x + y - 5)^2", "(x+2y-7)^2 + (2x+y-5)^2",
+        "booth", Bound(formulas.booth), "(x + 2y - 7)^2 + (2x + y - 5)^2", "(x+2y-7)^2 + (2x+y-5)^2",
         (-10.0, 10.0), (-10.0, 10.0), (-8.0, -6.0), ((1.0, 3.0),), 1e-2,
     ),
     Surface(
-        "quadratic", Bound(_quadratic, condition=100.0), "(x^2 + condition y^2)/2, condition = 100",
+        "quadratic", Bound(formulas.quadratic, condition=100.0), "(x^2 + condition y^2)/2, condition = 100",
         r"\frac{1}{2}(x^2 + \kappa y^2)", (-2.0, 2.0), (-2.0, 2.0), (-1.8, 1.2), ((0.0, 0.0),), 1e-2,
     ),
-    Surface("saddle", Bound(_saddle), "x^2 - y^2", "x^2 - y^2", (-2.0, 2.0), (-2.0, 2.0), (-1.5, 1e-3), (), 0.05, unbounded=True),
+    Surface("saddle", Bound(formulas.saddle), "x^2 - y^2", "x^2 - y^2", (-2.0, 2.0), (-2.0, 2.0), (-1.5, 1e-3), (), 0.05, unbounded=True),
     Surface(
-        "cliff", Bound(_cliff), "tanh(10x) + 0.01 (x + 1)^2 + 0.05 y^2", r"\tanh(10x) + 0.01(x+1)^2 + 0.05 y^2",
+        "cliff", Bound(formulas.cliff), "tanh(10x) + 0.01 (x + 1)^2 + 0.05 y^2", r"\tanh(10x) + 0.01(x+1)^2 + 0.05 y^2",
         (-2.0, 2.0), (-2.0, 2.0), (1.0, 1.0), ((-1.0000041219672036, 0.0),), 0.05,
     ),
 )  # fmt: skip

@@ -81,9 +81,8 @@ def _surface(options: Race) -> Surface:
         made = surface(options.surface, **({} if options.condition is None else {"condition": options.condition}))
     if options.expression is not None and options.condition is not None:
         raise InputError("--condition belongs to the surface quadratic, not to --expression")
-    for wanted, name in ((options.fair and made.unbounded and options.target is None, "--fair"),):
-        if wanted:
-            raise InputError(f"{name} on {made.name}, which has no lowest loss, needs --target, the loss to be reached")
+    if options.fair and made.unbounded and options.target is None:
+        raise InputError(f"--fair on {made.name}, which has no lowest loss, needs --target, the loss to be reached")
     if options.basins and not made.minima:
         raise InputError(f"--basins: no minimum of {made.name} is known")
     return made if start is None else replace(made, start=start)
@@ -113,14 +112,8 @@ def _build(options: Race, name: str, rate: float, **more: float) -> Any:
     """The optimizer with its rate (or the schedule up to it) and its own options, checked as in `train`."""
     rule, fixed = ("sgd", {"momentum": 0.9, "nesterov": True}) if name == "nesterov" else (name, {})
     own: dict[str, Any] = fixed | _own_options(options, name) | more
-    config = TrainConfig(optimizer=rule, learning_rate=rate, schedule=check_schedule(options.schedule), optimizer_options=own)
+    config = TrainConfig(optimizer=rule, learning_rate=rate, schedule=options.schedule, optimizer_options=own)
     return build_optimizer(config, options.steps)
-
-
-def check_schedule(name: str) -> str:
-    from ..schedules import SCHEDULES
-
-    return check_name("schedule", name, SCHEDULES)
 
 
 def _twins(options: Race, land: Surface, rates: dict[str, float], optimizers: dict[str, Any]) -> dict[str, np.ndarray]:
@@ -138,11 +131,11 @@ def _heat(options: Race, land: Surface, name: str) -> maps.Heat:
 
 def _table(land: Surface, rates: dict[str, float], found: dict[str, paths.Path], twins: dict[str, np.ndarray]) -> pl.DataFrame:
     """A row an optimizer, in the order of the last losses: where it ended and how far from a minimum and from optax."""
-    rows = []
+    rows: list[dict[str, Any]] = []
     for name, path in found.items():
         w, loss = path.w[-1], float(path.loss[-1])
         near = float(paths.distance_to_minima(land, w))
-        row = {"optimizer": name, "learning rate": rates[name], "last loss": loss, "x": float(w[0]), "y": float(w[1])}
+        row: dict[str, Any] = {"optimizer": name, "learning rate": rates[name], "last loss": loss, "x": float(w[0]), "y": float(w[1])}
         row["to nearest minimum"] = near if math.isfinite(near) else None
         if twins:
             row["largest difference to optax"] = difference(path.w, twins[name]) if name in twins else None

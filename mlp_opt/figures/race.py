@@ -35,6 +35,11 @@ def heading(surface: Surface) -> str:
     return surface.name.replace("_", " ")
 
 
+def drawable(w: np.ndarray) -> np.ndarray:
+    """Positions with NaN for those too far off to be put on any picture."""
+    return np.where(np.abs(w) < 1e6, w, np.nan)
+
+
 def formula(surface: Surface) -> str:
     """f(x, y) = ... in mathematics; nothing if it would be too long for a panel."""
     return f"$f(x, y) = {surface.latex}$" if len(surface.latex) < 90 else ""
@@ -62,12 +67,12 @@ def race_picture(
     lift = draw_relief(solid, land)
     for name, path in paths.items():
         look = LOOKS[name]
-        above.plot(*path.w.T, **line(look), path_effects=HALO, zorder=4, gid=name, label=label(name, (rates or {}).get(name)))
+        above.plot(*drawable(path.w).T, **line(look), path_effects=HALO, zorder=4, gid=name, label=label(name, (rates or {}).get(name)))
         points, inside = lift(path.w, path.loss)
         solid.plot(*np.where(inside[:, None], points, np.nan).T, **line(look), path_effects=HALO, zorder=4)
     for name, path in paths.items():  # over all the lines
-        end = dict(marker=LOOKS[name].marker, color=LOOKS[name].color, markeredgecolor="white", markersize=9, linestyle="")
-        above.plot(*path.w[-1:].T, **end, zorder=6)
+        end: dict[str, Any] = dict(marker=LOOKS[name].marker, color=LOOKS[name].color, markeredgecolor="white", markersize=9, linestyle="")
+        above.plot(*drawable(path.w[-1:]).T, **end, zorder=6)
         points, inside = lift(path.w[-1:], path.loss[-1:])
         solid.plot(*points[inside].T, **end, zorder=6)
     if optax:

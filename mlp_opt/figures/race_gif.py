@@ -10,7 +10,9 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
+from matplotlib.markers import MarkerStyle
 from matplotlib.patches import Rectangle
+from matplotlib.path import Path as Shape
 from matplotlib.transforms import IdentityTransform
 from mpl_toolkits.mplot3d import proj3d
 
@@ -19,10 +21,10 @@ from ..surfaces import Surface
 from .animation import gif
 from .lanes import titled
 from .looks import LOOKS
-from .race import HALO, formula, heading, label, line
+from .race import HALO, drawable, formula, heading, label, line
 from .relief import draw_map, draw_relief, relief
 
-ARROWHEAD = np.array([(-1, -0.12), (0.3, -0.12), (0.3, -0.4), (1, 0), (0.3, 0.4), (0.3, 0.12), (-1, 0.12), (-1, -0.12)])  # in legends
+ARROWHEAD = Shape([(-1, -0.12), (0.3, -0.12), (0.3, -0.4), (1, 0), (0.3, 0.4), (0.3, 0.12), (-1, 0.12), (-1, -0.12)])  # in legends
 ARROW = 44.0  # length of the longest arrows, in pixels
 SQUARE = 0.16  # side of the largest square, as a share of the domain's width
 GREY = "0.25"
@@ -82,15 +84,15 @@ def _stage(surface: Surface, paths: Mapping[str, Path], rates: Mapping[str, Any]
     above, solid = figure.add_subplot(grid[0]), figure.add_subplot(grid[1], projection="3d")
     land = relief(surface)
     draw_map(above, land, next(iter(paths.values())).w[0])
-    lift = draw_relief(solid, land)  # type: ignore[arg-type]
+    lift = draw_relief(solid, land)
     titled(above, title, "arrows: longer is larger; rectangles: accumulated squared gradients" if arrows else "", 14)
     solid.set_title(formula(surface), fontsize=11, pad=8)
-    ends = [(dict(marker=LOOKS[n].marker, ms=8, mec="white"), line(LOOKS[n]), label(n, (rates or {}).get(n))) for n in paths]
-    handles = [Line2D([], [], **style, **marker, label=text) for marker, style, text in ends]
+    balls: dict[str, Any] = dict(ms=8, mec="white")
+    handles = [Line2D([], [], **line(LOOKS[n]), marker=LOOKS[n].marker, label=label(n, (rates or {}).get(n)), **balls) for n in paths]
     if arrows:
         for text, face in KINDS.values():
             edge = GREY if face == "white" else face
-            handles.append(Line2D([], [], linestyle="", marker=ARROWHEAD, ms=15, mec=edge, mfc=face, mew=0.9, label=text))
+            handles.append(Line2D([], [], linestyle="", marker=MarkerStyle(ARROWHEAD), ms=15, mec=edge, mfc=face, mew=0.9, label=text))
     figure.legend(handles=handles, loc="outside lower center", ncols=5, frameon=False, fontsize=9.5, handlelength=2.4)
     return figure, above, solid, lift
 
@@ -102,9 +104,10 @@ class _Runner:
         points, inside = lift(path.w, path.loss)
         x, y, _ = proj3d.proj_transform(*np.where(np.isfinite(points), points, 0).T, solid.get_proj())
         self.flat = np.where(inside[:, None], solid.transData.transform(np.column_stack([x, y])), np.nan)
-        self.w, self.v, self.inside = path.w, path.v, inside
-        look, pixels = LOOKS[name], dict(transform=IdentityTransform())
-        ball = dict(marker=look.marker, color=look.color, markeredgecolor="white", markersize=10, linestyle="")
+        self.w, self.v, self.inside = drawable(path.w), path.v, inside
+        pixels: dict[str, Any] = {"transform": IdentityTransform()}
+        look = LOOKS[name]
+        ball: dict[str, Any] = dict(marker=look.marker, color=look.color, markeredgecolor="white", markersize=10, linestyle="")
         self.trails = [above.plot([], [], **line(look), path_effects=HALO)[0], Line2D([], [], **line(look), **pixels, path_effects=HALO)]
         self.balls = [above.plot([], [], **ball)[0], Line2D([], [], **ball, **pixels)]
         for artist in (self.trails[1], self.balls[1]):
@@ -142,7 +145,11 @@ class _Arrows:
             "m": [np.zeros_like(path.w) if path.m is None else velocity(name, path) for name, path in paths.items()],
             "update": [path.update for path in paths.values()],
         }
-        inks = {"gradient": dict(color=GREY), "m": dict(facecolor="white", edgecolor=colors), "update": dict(color=colors)}
+        inks: dict[str, dict[str, Any]] = {
+            "gradient": dict(color=GREY),
+            "m": dict(facecolor="white", edgecolor=colors),
+            "update": dict(color=colors),
+        }
         units = above.transData.transform((1, 1)) - above.transData.transform((0, 0))  # pixels for a unit of x and of y
         self.quivers, self.vectors = [], []
         for kind, found in kinds.items():

@@ -21,19 +21,18 @@ from .race import heading, line
 
 BASINS = ["#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#7A5195"]  # Okabe & Ito, and one more
 LEFT = {NONE: ("no minimum reached", "#d9d9d9"), DIVERGED: ("diverged", "#000000")}
-PANEL = 4.4  # inches
+PANEL, WIDE = 4.2, 4  # a panel in inches, and how many stand side by side
 
 
 def basin_map(surface: Surface, maps: Mapping[str, Basins], rates: Mapping[str, Any] | None = None) -> Figure:
     """For each optimizer: above, the starts coloured by the minimum that they are led to; below, by the steps needed."""
-    figure = Figure(figsize=(max(PANEL * len(maps) + 1.3, 7.5), 2 * PANEL + 1.2), layout=ConstrainedLayoutEngine(h_pad=0.1))
-    rows = figure.subplots(2, len(maps), squeeze=False, sharex=True, sharey=True)
+    figure, panels = _panels(len(maps), 2)
     reached = np.concatenate([found.steps[found.steps >= 0] for found in maps.values()])
     quick, slow = (max(float(np.quantile(reached, q)), 1) for q in (0.02, 1.0)) if reached.size else (1.0, 2.0)
     steps_norm = LogNorm(quick, max(slow, 2 * quick))
     named = len(surface.minima) <= len(BASINS)
     shown: Any = None
-    for (name, found), top, below in zip(maps.items(), rows[0], rows[1], strict=True):
+    for (name, found), top, below in zip(maps.items(), *panels, strict=True):
         where: dict[str, Any] = dict(extent=(*_edges(found.x), *_edges(found.y)), origin="lower", interpolation="nearest", aspect="auto")
         labels = _labels(top, surface, found, named, where)
         needed = np.ma.masked_less(found.steps, 0)
@@ -48,21 +47,33 @@ def basin_map(surface: Surface, maps: Mapping[str, Basins], rates: Mapping[str, 
             axes.set(xlim=_edges(found.x), ylim=_edges(found.y))
             axes.set_box_aspect(1)
         below.set_xlabel("x of the start")
-    for axes in rows[:, 0]:
-        axes.set_ylabel("y of the start")
+    for axes in figure.axes:
+        if axes.get_subplotspec().is_first_col():  # type: ignore[union-attr]
+            axes.set_ylabel("y of the start")
     first = next(iter(maps.values()))
-    beside: dict[str, Any] = (
-        dict(ax=rows.ravel().tolist(), shrink=0.44, anchor=(0, 0.02)) if named else dict(ax=rows[1].tolist(), shrink=0.9)
-    )
-    figure.colorbar(shown, label=f"steps until within {first.distance:.2g} of it (grey: never)", **beside)
+    beside: dict[str, Any] = dict(ax=figure.axes, shrink=0.55, fraction=0.05)
+    figure.colorbar(shown, label=f"below: steps until within {first.distance:.2g} of it (grey: never)", **beside)
     if named:
         present = {int(k) for found in maps.values() for k in np.unique(found.label)}
         handles = [Patch(facecolor=color, edgecolor="0.4", label=text) for k, (text, color) in _key(surface).items() if k in present]
         figure.legend(handles=handles, loc="outside lower center", ncols=min(len(handles), 5), frameon=False, title="ends at")
     else:
-        figure.colorbar(labels, ax=rows[0].tolist(), label="f at the minimum reached (grey: none)", shrink=0.9)
+        figure.colorbar(labels, label="above: f at the minimum reached (grey: none)", **beside)
     figure.suptitle(f"{heading(surface)}: where each start leads, {first.limit} steps", fontsize=14, fontweight="bold")
     return figure
+
+
+def _panels(n: int, kinds: int) -> tuple[Figure, list[list[Axes]]]:
+    """A figure and, for each kind of panel, n axes in rows of at most WIDE; the kinds of one optimizer above each other."""
+    columns, blocks = min(n, WIDE), -(-n // WIDE)
+    size = (max(PANEL * columns + 1.3, 7.5), PANEL * blocks * kinds + 1.3)
+    figure = Figure(figsize=size, layout=ConstrainedLayoutEngine(h_pad=0.1))
+    grid = figure.subplots(blocks * kinds, columns, squeeze=False)
+    kept = [[grid[kinds * (i // columns) + kind, i % columns] for i in range(n)] for kind in range(kinds)]
+    for axes in grid.ravel():
+        if not any(axes is one for row in kept for one in row):
+            axes.remove()
+    return figure, kept
 
 
 def _edges(values: np.ndarray) -> tuple[float, float]:
@@ -97,13 +108,13 @@ def _labels(axes: Axes, surface: Surface, found: Basins, named: bool, where: dic
 def heat_map(surface: Surface, maps: Mapping[str, Heat], best: bool = True) -> Figure:
     """For each optimizer, a run a cell over learning rate and momentum (or another decay): the last loss, or the steps to
     the target; a white ring marks the best cell."""
-    figure = Figure(figsize=(max(PANEL * len(maps) + 1.2, 7), PANEL + 1.1), layout=ConstrainedLayoutEngine(h_pad=0.1))
+    figure, (panels,) = _panels(len(maps), 1)
     values = {name: _cells(surface, found) for name, found in maps.items()}
     finite = np.concatenate([v[np.isfinite(v)] for v in values.values()])
     low, high = (float(np.quantile(finite, 0.01)), float(np.quantile(finite, 0.95))) if finite.size else (0.1, 1.0)
     norm: Any = LogNorm(max(low, 1e-12), max(high, 2 * max(low, 1e-12))) if low >= 0 else Normalize(low, max(high, low + 1e-12))
     shown: Any = None
-    for axes, (name, found) in zip(figure.subplots(1, len(maps), squeeze=False)[0], maps.items(), strict=True):
+    for axes, (name, found) in zip(panels, maps.items(), strict=True):
         cells = np.ma.masked_invalid(values[name])
         axes.set_facecolor("#ffffff")
         axes.patch.set(hatch="////", edgecolor="0.75")

@@ -24,8 +24,8 @@ from .report import html_table, page, picture
 
 CAPTIONS = {
     "race": "The paths from above (stars are minima), in relief, and the loss after each gradient.",
-    "animation": "The race. Grey arrows point downhill, hollow ones along the velocity, coloured ones are the steps taken; longer is larger, "
-    "by the square root. A rectangle's sides are the roots of the accumulated squared derivatives, scaled to each optimizer's largest.",
+    "animation": "The race. Grey arrows point downhill, hollow ones along the velocity, coloured ones are the steps taken; longer is "
+    "larger, by the square root. A rectangle's sides are the roots of the accumulated squared derivatives, scaled to each rule's largest.",
     "fair": "Every optimizer got the same 36 learning rates, the same random starts to choose one by, and the same number of gradients; "
     "what is reported comes from other starts. A run that misses counts as infinite.",
     "basins": "Every pixel is a start: above, coloured by the minimum that it leads to; below, by the steps until it stays there.",

@@ -9,7 +9,7 @@ its target, or whose loss is not finite, counts as infinite.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp

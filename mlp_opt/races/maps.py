@@ -91,7 +91,7 @@ class Heat(NamedTuple):
 def second_number(rule: str) -> str:
     """The argument of a rule that a heat map varies beside the learning rate: its momentum, or the decay of its mean squares."""
     arguments = inspect.signature(RULES[rule]).parameters
-    order = ("momentum", "b1", "decay", "rho", "initial_accumulator_value")
+    order: tuple[str, ...] = ("momentum", "b1", "decay", "rho", "initial_accumulator_value")
     if rule == "rmsprop":
         order = ("decay",)  # its momentum is an extra
     return next(name for name in order if name in arguments)
