@@ -14,6 +14,7 @@ import ast
 import math
 import re
 import warnings
+from dataclasses import dataclass
 from typing import Any
 
 import jax.numpy as jnp
@@ -37,7 +38,19 @@ def parse(text: str) -> Bound:
 
     InputError, with the column, for anything but the accepted symbols, more than 500 characters or 100 levels.
     """
-    return Bound(evaluate, tree=parse_tree(text))
+    return Bound(Expression(parse_tree(text)))
+
+
+@dataclass(frozen=True)
+class Expression:
+    """A tree as a function of (x, y): hashable by what it computes, so it is structure to JAX, not numbers."""
+
+    tree: Tree
+    __name__ = "expression"
+
+    def __call__(self, x: Any, y: Any) -> Any:
+        """The value at (x, y): arrays of one shape and float dtype."""
+        return evaluate(self.tree, jnp.asarray(x), jnp.asarray(y))
 
 
 def parse_tree(text: str) -> Tree:
@@ -95,9 +108,8 @@ def _tree(node: ast.expr, text: str, depth: int) -> Tree:
     raise _wrong(text, at, "not accepted")
 
 
-def evaluate(x: Any, y: Any, *, tree: Tree) -> Any:
-    """The tree's value at (x, y): arrays of one shape and float dtype."""
-    x, y = jnp.asarray(x), jnp.asarray(y)
+def evaluate(tree: Tree, x: Any, y: Any) -> Any:
+    """The tree's value at arrays x, y of one shape and float dtype."""
 
     def value(tree: Tree) -> Any:
         kind = tree[0]

@@ -19,9 +19,8 @@ import numpy as np
 from . import formulas
 from .bound import Bound
 from .errors import InputError, check_name
-from .expressions import evaluate as evaluate_tree
+from .expressions import Expression, parse_tree
 from .expressions import latex as latex_of
-from .expressions import parse_tree
 
 Interval = tuple[float, float]
 Point = tuple[float, float]
@@ -149,7 +148,7 @@ def from_expression(text: str, x: Interval = (-2.0, 2.0), y: Interval = (-2.0, 2
         if not (math.isfinite(low) and math.isfinite(high) and low < high):
             raise InputError(f"domain of {name} must be two numbers, the lower first, got {low:g},{high:g}")
     at = start or (0.125 * x[0] + 0.875 * x[1], 0.125 * y[0] + 0.875 * y[1])
-    made = Surface("expression", Bound(evaluate_tree, tree=tree), text.strip(), latex_of(tree), x, y, at, (), 0.1)
+    made = Surface("expression", Bound(Expression(tree)), text.strip(), latex_of(tree), x, y, at, (), 0.1)
     w = jnp.asarray(at, jnp.result_type(float))
     slope = np.asarray(gradient(made.f, w))
     if not (np.isfinite(value(made.f, w)) and np.isfinite(slope).all()):

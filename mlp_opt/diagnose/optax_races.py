@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import jax
@@ -24,9 +24,7 @@ def optax_optimizer(name: str, learning_rate: Any, **options: Any) -> Any | None
     return None if make is None else make(learning_rate, **options)
 
 
-def optax_race(
-    surface: Surface, optimizers: Mapping[str, Any], start: Sequence[float] | None = None, steps: int = STEPS
-) -> dict[str, Path]:
+def optax_race(surface: Surface, optimizers: Mapping[str, Any], start: Any = None, steps: int = STEPS) -> dict[str, Path]:
     """`races.race` for optax's optimizers: the same scan and the same gradients, optax's updates."""
     at = jnp.asarray(surface.start if start is None else start, jnp.result_type(float))
     found = jax.device_get(paths(surface.f, tuple(as_pytree(optimizer) for optimizer in optimizers.values()), at, steps))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -101,7 +101,7 @@ def heat(
     surface: Surface,
     build: Callable[..., Optimizer],
     name: str,
-    start: Sequence[float] | None = None,
+    start: Any = None,
     steps: int = 200,
     rates: np.ndarray | None = None,
     second: np.ndarray | None = None,

@@ -70,10 +70,8 @@ def velocity(name: str, path: Path) -> Any:
     return path.m if name == "momentum" or path.m is None else -path.m
 
 
-def race(
-    surface: Surface, optimizers: Mapping[str, Optimizer], start: Sequence[float] | None = None, steps: int = STEPS
-) -> dict[str, Path]:
-    """Every optimizer's path from `start` (default: the surface's), `steps` gradients each, as NumPy arrays."""
+def race(surface: Surface, optimizers: Mapping[str, Optimizer], start: Any = None, steps: int = STEPS) -> dict[str, Path]:
+    """Every optimizer's path from `start` (two numbers; default: the surface's), `steps` gradients each, as NumPy arrays."""
     at = jnp.asarray(surface.start if start is None else start, jnp.result_type(float))
     found = jax.device_get(paths(surface.f, tuple(optimizers.values()), at, steps))
     return dict(zip(optimizers, found, strict=True))
@@ -150,7 +148,7 @@ def stacked(optimizers: Sequence[Optimizer]) -> Optimizer:
     return jax.tree.map(lambda *numbers: jnp.asarray(np.stack([np.asarray(n) for n in numbers]), dtype), *optimizers)
 
 
-def distance_to_minima(surface: Surface, w: Any) -> np.ndarray:
+def distance_to_minima(surface: Surface, w: Any) -> Any:
     """Distance of points w (..., 2) to the nearest known minimum (...,); NaN without any."""
     points = np.asarray(surface.minima or [(np.nan, np.nan)])
     return np.linalg.norm(np.asarray(w)[..., None, :] - points, axis=-1).min(-1)
