@@ -131,7 +131,7 @@ def _race(args: list[str]) -> int:
     _before_jax()
     from .commands import race
 
-    return race.main(options)
+    return race.main(options.race, options.out, options.json)
 
 
 def _check(args: list[str]) -> int:

@@ -109,6 +109,49 @@ class SweepConfig:
     """Tiles trained at the same time; 0: one a core, or one a device."""
 
 
+@dataclass(frozen=True)
+class RaceConfig:
+    """A race of optimizers on a surface."""
+
+    surface: tyro.conf.Positional[str] = ""
+    """local_minimum, global_minimum, sine_saddle, ecliptic_bowl, hills, plateau, rosenbrock, rastrigin, beale, himmelblau,
+    styblinski_tang, branin, booth, quadratic, saddle, cliff."""
+    expression: str | None = None
+    """A function of your own instead, as 'x**2 + 3*sin(y)': x, y, numbers, pi, e, + - * / **, sin, cos, exp, log, sqrt, abs, tanh."""
+    x: tuple[float, ...] = ()
+    """With --expression: the domain's lowest and highest x; default: -2,2."""
+    y: tuple[float, ...] = ()
+    """With --expression: the domain's lowest and highest y; default: -2,2."""
+    condition: float | None = None
+    """With the surface quadratic: its condition number (100)."""
+    start: tuple[float, ...] = ()
+    """Where all start, as -1.5,2; default: the surface's."""
+    optimizers: tuple[str, ...] = ("sgd", "momentum", "nesterov", "adagrad", "adadelta", "rmsprop", "adam")
+    """Which race: any optimizer of `train`, and nesterov."""
+    rates: Options = field(default_factory=dict)
+    """Learning rates, as sgd=0.01,adam=0.1."""
+    optimizer_options: Options = field(default_factory=dict)
+    """Their other arguments, as momentum.momentum=0.95,adam.b1=0.8."""
+    schedule: str = "constant"
+    """constant, step, exponential, cosine, warmup_cosine, one_cycle; over the whole race."""
+    steps: int = 200
+    """Gradients that each optimizer may use."""
+    optax: bool = False
+    """Draw optax's own paths over ours, and tell the largest difference."""
+    fair: bool = False
+    """Compare the optimizers from random starts, each at the best of 36 learning rates, tuned on other starts."""
+    target: float | None = None
+    """With --fair or --heat: count the steps until the loss stays at or under this, instead of comparing the last losses."""
+    basins: bool = False
+    """Map 256 x 256 starts by the minimum that they lead to, and by the steps needed."""
+    heat: bool = False
+    """Map learning rate x momentum (or another decay), a run a cell."""
+    seed: int = 0
+    """Of the random starts of --fair."""
+    gif: bool = True
+    """Make the animation."""
+
+
 OPTION_TABLES = ("optimizer_options", "schedule_options")
 _HELD = (
     "dataset",

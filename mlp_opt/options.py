@@ -8,7 +8,7 @@ from typing import Annotated
 
 import tyro
 
-from .config import Options, SweepConfig, TrainConfig
+from .config import RaceConfig, SweepConfig, TrainConfig
 
 
 @dataclass(frozen=True)
@@ -93,43 +93,7 @@ class Race:
     Without --rates each optimizer has a learning rate that makes a clear picture; --fair finds each one's best.
     """
 
-    surface: tyro.conf.Positional[str] = ""
-    """local_minimum, global_minimum, sine_saddle, ecliptic_bowl, hills, plateau, rosenbrock, rastrigin, beale, himmelblau,
-    styblinski_tang, branin, booth, quadratic, saddle, cliff."""
-    expression: str | None = None
-    """A function of your own instead, as 'x**2 + 3*sin(y)': x, y, numbers, pi, e, + - * / **, sin, cos, exp, log, sqrt, abs, tanh."""
-    x: tuple[float, ...] = (-2.0, 2.0)
-    """With --expression: the domain's lowest and highest x, as --x=-2,2."""
-    y: tuple[float, ...] = (-2.0, 2.0)
-    """With --expression: the domain's lowest and highest y."""
-    condition: float | None = None
-    """With the surface quadratic: its condition number (100)."""
-    start: tuple[float, ...] = ()
-    """Where all start, as --start=-1.5,2; default: the surface's."""
-    optimizers: tuple[str, ...] = ("sgd", "momentum", "nesterov", "adagrad", "adadelta", "rmsprop", "adam")
-    """Which race: any optimizer of `train`, and nesterov."""
-    rates: Options = field(default_factory=dict)
-    """Learning rates, as sgd=0.01,adam=0.1."""
-    optimizer_options: Options = field(default_factory=dict)
-    """Their other arguments, as momentum.momentum=0.95,adam.b1=0.8."""
-    schedule: str = "constant"
-    """constant, step, exponential, cosine, warmup_cosine, one_cycle; over the whole race."""
-    steps: int = 200
-    """Gradients that each optimizer may use."""
-    optax: bool = False
-    """Draw optax's own paths over ours, and tell the largest difference."""
-    fair: bool = False
-    """Compare the optimizers from random starts, each at the best of 36 learning rates, tuned on other starts."""
-    target: float | None = None
-    """With --fair or --heat: count the steps until the loss stays at or under this, instead of comparing the last losses."""
-    basins: bool = False
-    """Map 256 x 256 starts by the minimum that they lead to, and by the steps needed."""
-    heat: bool = False
-    """Map learning rate x momentum (or another decay), a run a cell."""
-    seed: int = 0
-    """Of the random starts of --fair."""
-    gif: bool = True
-    """Make the animation."""
+    race: Annotated[RaceConfig, tyro.conf.arg(name="")]
     out: Path | None = None
     """New folder; default: runs/race-SURFACE-1, -2, ..."""
     json: bool = False

@@ -8,6 +8,7 @@ traced; gradient and Hessian are JAX's, exact.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -134,7 +135,9 @@ def surface(name: str, **numbers: float) -> Surface:
     if not numbers:
         return found
     rate = 1.0 / numbers["condition"] if "condition" in numbers else found.rate
-    return replace(found, f=Bound(found.f.function, **found.f.traced | numbers), rate=rate)
+    (number,) = numbers.values()
+    formula, latex = (re.sub(r"= [\d.]+$", f"= {number:g}", text) for text in (found.formula, found.latex))
+    return replace(found, f=Bound(found.f.function, **found.f.traced | numbers), rate=rate, formula=formula, latex=latex)
 
 
 def from_expression(text: str, x: Interval = (-2.0, 2.0), y: Interval = (-2.0, 2.0), start: Point | None = None) -> Surface:
@@ -179,7 +182,7 @@ _ALL = (
         "local_minimum", Bound(formulas.local_minimum),
         "y <- 1.4y; -2 exp(-((x-1)^2 + y^2)/0.2) - 6 exp(-((x+1)^2 + y^2)/0.2) + x^2 + y^2",
         r"-2 e^{-5((x-1)^2+(1.4y)^2)} - 6 e^{-5((x+1)^2+(1.4y)^2)} + x^2 + (1.4y)^2",
-        minima=((-0.9675774464554597, 0.0), (0.9053178606008483, 0.0)), rate=0.02, **_VIZ,
+        minima=((-0.9675774464554597, 0.0), (0.9053178606008483, 0.0)), rate=0.01, **_VIZ,
     ),
     Surface("global_minimum", Bound(formulas.global_minimum), "x^2 + y^2", "x^2 + y^2", minima=((0.0, 0.0),), rate=0.05, **_VIZ),
     Surface("sine_saddle", Bound(formulas.sine_saddle), "sin(x) + y^2", r"\sin(x) + y^2", minima=((-math.pi / 2, 0.0),), rate=0.05, **_VIZ),
@@ -198,7 +201,7 @@ _ALL = (
         r"-\frac{\sin r}{r} + 0.01 r^2,\ r = 10\sqrt{x^2+y^2} + 0.01", minima=((0.0, 0.0),), rate=0.01, **_VIZ,
     ),
     Surface(
-        "rosenbrock", Bound(formulas.rosenbrock, b=100.0), "(1 - x)^2 + b (y - x^2)^2, b = 100", "(1-x)^2 + b\\,(y-x^2)^2",
+        "rosenbrock", Bound(formulas.rosenbrock, b=100.0), "(1 - x)^2 + b (y - x^2)^2, b = 100", r"(1-x)^2 + b\,(y-x^2)^2,\ b = 100",
         (-2.2, 2.2), (-1.0, 3.0), (-1.5, 2.0), ((1.0, 1.0),), 5e-4,
     ),
     Surface(
@@ -232,7 +235,7 @@ _ALL = (
     ),
     Surface(
         "quadratic", Bound(formulas.quadratic, condition=100.0), "(x^2 + condition y^2)/2, condition = 100",
-        r"\frac{1}{2}(x^2 + \kappa y^2)", (-2.0, 2.0), (-2.0, 2.0), (-1.8, 1.2), ((0.0, 0.0),), 1e-2,
+        r"\frac{1}{2}(x^2 + \kappa y^2),\ \kappa = 100", (-2.0, 2.0), (-2.0, 2.0), (-1.8, 1.2), ((0.0, 0.0),), 1e-2,
     ),
     Surface("saddle", Bound(formulas.saddle), "x^2 - y^2", "x^2 - y^2", (-2.0, 2.0), (-2.0, 2.0), (-1.5, 1e-3), (), 0.05, unbounded=True),
     Surface(

@@ -126,16 +126,16 @@ def test_a_diverging_path_says_so_and_leaves_the_others_alone():
 def brute_basin(surface, optimizer, start, steps, near):
     """Label and steps of one start, from its whole path."""
     w = race(surface, {"it": optimizer}, start, steps)["it"].w
-    gaps = np.linalg.norm(w[:, None] - np.array(surface.minima), axis=-1)
+    gaps = np.hypot(*np.moveaxis(w[:, None] - np.array(surface.minima), -1, 0))
     label = int(gaps[-1].argmin())
     if not gaps[-1, label] <= near:
         centre = np.mean([surface.x, surface.y], axis=1)
-        return (maps.NONE if np.linalg.norm(w[-1] - centre) <= maps.FAR * surface.width else maps.DIVERGED), -1
+        return (maps.NONE if np.hypot(*(w[-1] - centre)) <= maps.FAR * surface.width else maps.DIVERGED), -1
     outside = np.flatnonzero(gaps[:, label] > near)
     return label, int(outside[-1]) + 1 if outside.size else 0
 
 
-@pytest.mark.parametrize(("name", "rule", "rate"), [("himmelblau", "momentum", 0.004), ("rastrigin", "adam", 0.3), ("hills", "sgd", 0.25)])
+@pytest.mark.parametrize(("name", "rule", "rate"), [("himmelblau", "momentum", 0.02), ("rastrigin", "adam", 0.3)])
 def test_basins_are_those_of_brute_force(name, rule, rate):
     surface, optimizer = SURFACES[name], make(rule, rate)
     found = maps.basins(surface, optimizer, STEPS, size=9)
@@ -145,7 +145,8 @@ def test_basins_are_those_of_brute_force(name, rule, rate):
             expected = brute_basin(surface, optimizer, (x, y), STEPS, found.distance)
             assert (found.label[j, i], found.steps[j, i]) == expected, (x, y)
             labels.add(expected[0])
-    assert len(labels) >= 3
+    assert len(labels) >= 5
+    assert {maps.NONE, maps.DIVERGED} <= labels or name == "rastrigin"
 
 
 def test_basins_need_a_minimum():

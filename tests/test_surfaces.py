@@ -178,6 +178,8 @@ def test_the_condition_number_is_a_number_and_not_a_program():
     for condition in (10.0, 1e4):
         assert float(curvature(surface("quadratic", condition=condition).f)) == pytest.approx(condition)
     assert len(traces) == 1
+    assert surface("quadratic", condition=10.0).formula.endswith("condition = 10")
+    assert surface("rosenbrock", b=5.0).latex.endswith("b = 5")
 
 
 @pytest.mark.parametrize(

@@ -17,12 +17,11 @@ import polars as pl
 from rich.console import Console
 from rich.table import Table
 
-from ..config import TrainConfig
+from ..config import RaceConfig, TrainConfig
 from ..diagnose.optax_races import difference, optax_optimizer, optax_race
 from ..errors import InputError, check_name
 from ..experiment import build_optimizer
 from ..figures import race_report
-from ..options import Race
 from ..races import fair as fairness
 from ..races import maps, paths
 from ..store import files
@@ -31,14 +30,14 @@ from ..surfaces import SURFACES, Surface, from_expression, surface
 MOST_STEPS = 100_000
 
 
-def main(options: Race) -> int:
+def main(options: RaceConfig, out: Path | None, as_json: bool) -> int:
     """Race, save, print. 0, or 1 if no optimizer's path stays finite."""
     started = time.perf_counter()
     with jax.enable_x64(True):  # two numbers a step: digits cost nothing here
         land = _surface(options)
         rates = _rates(options, land)
         optimizers = {name: _build(options, name, rate) for name, rate in rates.items()}
-        folder = files.new_folder(options.out or files.next_folder(Path("runs"), f"race-{land.name}"))
+        folder = files.new_folder(out or files.next_folder(Path("runs"), f"race-{land.name}"))
         found = paths.race(land, optimizers, steps=options.steps)
         twins = _twins(options, land, rates, optimizers) if options.optax else {}
         extras: dict[str, Any] = {}
@@ -52,14 +51,14 @@ def main(options: Race) -> int:
         table = _table(land, rates, found, twins)
         race_report.save(folder, land, found, rates, table, twins, options.target, options.gif, **extras)
     seconds = time.perf_counter() - started
-    _tell(options, land, table, extras, folder, seconds)
+    _tell(options, land, table, extras, folder, seconds, as_json)
     if not any(np.isfinite(path.loss[-1]) for path in found.values()):
         print("every path has left the finite numbers; try smaller --rates", file=sys.stderr)
         return 1
     return 0
 
 
-def _surface(options: Race) -> Surface:
+def _surface(options: RaceConfig) -> Surface:
     """The surface that the options name, at their start; InputError for what does not fit together."""
     if bool(options.surface) == (options.expression is not None):
         raise InputError(f"name a surface or give --expression, one of the two; surfaces: {', '.join(SURFACES)}")
@@ -69,14 +68,15 @@ def _surface(options: Race) -> Surface:
         raise InputError(f"--seed must be a whole number from 0 to 2^32 - 1, got {options.seed}")
     if options.target is not None and not math.isfinite(options.target):
         raise InputError(f"--target must be a number, got {options.target}")
-    for name, pair in (("start", options.start or (0.0, 0.0)), ("x", options.x), ("y", options.y)):
-        if len(pair) != 2 or not all(map(math.isfinite, pair)):
-            raise InputError(f"--{name} must be two numbers, as --{name}=-1,2, got {','.join(f'{p:g}' for p in pair) or 'none'}")
+    for name, pair in (("start", options.start), ("x", options.x), ("y", options.y)):
+        if (pair and len(pair) != 2) or not all(map(math.isfinite, pair)):
+            raise InputError(f"--{name} must be two numbers, as --{name}=-1,2, got {','.join(f'{p:g}' for p in pair)}")
     start = (options.start[0], options.start[1]) if options.start else None
     if options.expression is not None:
-        made = from_expression(options.expression, (options.x[0], options.x[1]), (options.y[0], options.y[1]), start)
+        x, y = ((pair[0], pair[1]) if pair else (-2.0, 2.0) for pair in (options.x, options.y))
+        made = from_expression(options.expression, x, y, start)
     else:
-        if (options.x, options.y) != (Race.x, Race.y):
+        if options.x or options.y:
             raise InputError("--x and --y belong to --expression; a surface has a domain of its own")
         made = surface(options.surface, **({} if options.condition is None else {"condition": options.condition}))
     if options.expression is not None and options.condition is not None:
@@ -88,7 +88,7 @@ def _surface(options: Race) -> Surface:
     return made if start is None else replace(made, start=start)
 
 
-def _rates(options: Race, land: Surface) -> dict[str, float]:
+def _rates(options: RaceConfig, land: Surface) -> dict[str, float]:
     """Each racing optimizer's learning rate, checked."""
     if not options.optimizers:
         raise InputError("--optimizers: name at least one")
@@ -103,12 +103,12 @@ def _rates(options: Race, land: Surface) -> dict[str, float]:
     return {name: float(options.rates.get(name, paths.default_rate(land, name))) for name in dict.fromkeys(options.optimizers)}
 
 
-def _own_options(options: Race, name: str) -> dict[str, Any]:
+def _own_options(options: RaceConfig, name: str) -> dict[str, Any]:
     pairs = ((key.partition("."), value) for key, value in options.optimizer_options.items())
     return {option: value for (rule, _, option), value in pairs if rule == name}
 
 
-def _build(options: Race, name: str, rate: float, **more: float) -> Any:
+def _build(options: RaceConfig, name: str, rate: float, **more: float) -> Any:
     """The optimizer with its rate (or the schedule up to it) and its own options, checked as in `train`."""
     rule, fixed = ("sgd", {"momentum": 0.9, "nesterov": True}) if name == "nesterov" else (name, {})
     own: dict[str, Any] = fixed | _own_options(options, name) | more
@@ -116,7 +116,7 @@ def _build(options: Race, name: str, rate: float, **more: float) -> Any:
     return build_optimizer(config, options.steps)
 
 
-def _twins(options: Race, land: Surface, rates: dict[str, float], optimizers: dict[str, Any]) -> dict[str, np.ndarray]:
+def _twins(options: RaceConfig, land: Surface, rates: dict[str, float], optimizers: dict[str, Any]) -> dict[str, np.ndarray]:
     """optax's positions, for the rules that it has."""
     made = {name: optimizers[name].update.traced["learning_rate"] for name in rates}  # a number or a schedule
     theirs = {name: optax_optimizer(name, rate, **_own_options(options, name)) for name, rate in made.items()}
@@ -124,7 +124,7 @@ def _twins(options: Race, land: Surface, rates: dict[str, float], optimizers: di
     return {name: path.w for name, path in optax_race(land, known, steps=options.steps).items()}
 
 
-def _heat(options: Race, land: Surface, name: str) -> maps.Heat:
+def _heat(options: RaceConfig, land: Surface, name: str) -> maps.Heat:
     second = maps.second_number(name)
     return maps.heat(land, lambda rate, **more: _build(options, name, rate, **more), second, steps=options.steps, target=options.target)
 
@@ -144,9 +144,11 @@ def _table(land: Surface, rates: dict[str, float], found: dict[str, paths.Path],
     return pl.DataFrame(rows, infer_schema_length=None)
 
 
-def _tell(options: Race, land: Surface, table: pl.DataFrame, extras: dict[str, Any], folder: Path, seconds: float) -> None:
+def _tell(
+    options: RaceConfig, land: Surface, table: pl.DataFrame, extras: dict[str, Any], folder: Path, seconds: float, as_json: bool
+) -> None:
     results = extras.get("fair", {})
-    if options.json:
+    if as_json:
         rows = [
             {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in row.items()} for row in table.iter_rows(named=True)
         ]

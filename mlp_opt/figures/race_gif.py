@@ -67,7 +67,7 @@ def race_frames(
     moving = _Arrows(paths, above, np.stack([one.inside for one in cast], axis=1)) if arrows else None
     clock = figure.add_artist(above.text(0.97, 0.03, "", transform=above.transAxes, ha="right", fontsize=11, fontweight="bold"))
     renderer = canvas.get_renderer()
-    for t in np.unique(np.linspace(0, steps, min(frames, steps + 1)).round().astype(int)):
+    for t in np.unique(np.linspace(0, steps, min(frames, steps + 1)).round().astype(int)).tolist():
         canvas.restore_region(background)
         for layer in ("box", "trail", "arrows", "ball"):
             for artist in moving.at(t) if layer == "arrows" and moving else [a for one in cast for a in one.at(t, layer, arrows)]:
@@ -102,7 +102,7 @@ class _Runner:
 
     def __init__(self, name: str, path: Path, surface: Surface, figure: Figure, above: Any, solid: Any, lift: Any):
         points, inside = lift(path.w, path.loss)
-        x, y, _ = proj3d.proj_transform(*np.where(np.isfinite(points), points, 0).T, solid.get_proj())
+        x, y, _ = proj3d.proj_transform(*np.where(inside[:, None], points, 0).T, solid.get_proj())
         self.flat = np.where(inside[:, None], solid.transData.transform(np.column_stack([x, y])), np.nan)
         self.w, self.v, self.inside = drawable(path.w), path.v, inside
         pixels: dict[str, Any] = {"transform": IdentityTransform()}

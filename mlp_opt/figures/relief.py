@@ -39,12 +39,17 @@ class Relief:
         return np.log10(1 + np.maximum(np.asarray(f) - self.low, 0) / self.scale)
 
     def ticks(self) -> tuple[list[float], list[str]] | None:
-        """Powers of ten on the squeezed axis and their labels; None where the axis is f itself."""
+        """Where the squeezed axis is marked, at powers of ten or, if they crowd, evenly, and with what; None where the axis is f itself."""
         if self.scale is None:
             return None
         high = self.low + self.scale * (10 ** float(np.nanmax(self.t)) - 1)
         powers = [k for k in range(-3, 12) if self.low + 3 * self.scale < 10**k < 0.8 * high][-4:]
-        return [float(self.squeeze(10.0**k)) for k in powers], [f"$10^{{{k}}}$" if k > 3 else f"{10.0**k:g}" for k in powers]
+        at = [float(self.squeeze(10.0**k)) for k in powers]
+        top = float(np.nanmax(self.t))
+        if len(at) < 2 or min(np.diff(at)) < 0.12 * top:
+            at = [top * share for share in (0, 0.33, 0.66, 0.99)]
+            return at, [f"{self.low + self.scale * (10**t - 1):.2g}" for t in at]
+        return at, [f"$10^{{{k}}}$" if k > 3 else f"{10.0**k:g}" for k in powers]
 
 
 def relief(surface: Surface, size: int = 201) -> Relief:
