@@ -17,7 +17,7 @@ import tyro
 
 from .config import DEFAULT_SPACE, OPTION_TABLES, Kinds, Options, SweepConfig, TrainConfig, load_sweep_toml, load_toml
 from .errors import InputError, check_name
-from .options import Check, Datasets, Predict, Race, Show, Sweep, Train
+from .options import Check, Datasets, Figures, Predict, Race, Show, Sweep, Train
 
 USAGE = """usage: mlp-opt COMMAND [OPTIONS]
 
@@ -29,6 +29,7 @@ Train and understand multilayer perceptrons and their optimizers.
   mlp-opt predict MODEL DATA  a saved model's predictions for each row of a table
   mlp-opt race SURFACE        race optimizers on a function of two variables
   mlp-opt check               prove gradients and optimizers on this machine
+  mlp-opt figures             make the pictures of the notes, and a page that shows them
   mlp-opt datasets            list the data sets that need no download
 
 DATA is the name of a data set, or a table: a file .csv, .csv.gz, .tsv, .parquet or .npz.
@@ -142,6 +143,14 @@ def _check(args: list[str]) -> int:
     return check.main(options.quick, options.json)
 
 
+def _figures(args: list[str]) -> int:
+    options: Figures = _parse(Figures, "figures", args)
+    _before_jax()
+    from .commands import figures
+
+    return figures.main(options.out, options.only, options.list_, options.json)
+
+
 def _datasets(args: list[str]) -> int:
     options: Datasets = _parse(Datasets, "datasets", args)
     from .commands import datasets
@@ -155,6 +164,7 @@ COMMANDS: dict[str, Callable[[list[str]], int]] = {
     "predict": _predict,
     "race": _race,
     "check": _check,
+    "figures": _figures,
     "datasets": _datasets,
 }
 

@@ -114,6 +114,20 @@ class Check:
 
 
 @dataclass(frozen=True)
+class Figures:
+    """Make the pictures of the notes from real computations, and a page that shows them."""
+
+    out: Path | None = None
+    """New folder for the pictures and index.html; default: runs/figures-1, -2, ..."""
+    only: tuple[str, ...] = ()
+    """Make only these pictures."""
+    list_: Annotated[bool, tyro.conf.arg(name="list")] = False
+    """List the pictures and make none."""
+    json: bool = False
+    """Print what was made (or the list) as JSON."""
+
+
+@dataclass(frozen=True)
 class Datasets:
     """List the data sets that need no download."""
 

@@ -16,11 +16,11 @@ from ..races.maps import Basins, Heat
 from ..races.paths import Path
 from ..store import files
 from ..surfaces import Surface
+from . import page
 from .curves import png
 from .race import heading, race_picture
 from .race_gif import race_gif
 from .race_maps import basin_map, fair_picture, heat_map
-from .report import html_table, page, picture
 
 CAPTIONS = {
     "race": "The paths from above (stars are minima), in relief, and the loss after each gradient.",
@@ -63,11 +63,13 @@ def save(
         data = png(figure)
         files.write(folder / f"{stem}.png", data)
         files.write(folder / f"{stem}.svg", svg(figure))
-        pictures[stem] = picture(stem, data, CAPTIONS[stem], heading(surface) + ": " + CAPTIONS[stem], 1040)
+        pictures[stem] = page.picture(stem, data, heading(surface) + ": " + CAPTIONS[stem], 1040, CAPTIONS[stem])
     if animated:
         data = race_gif(surface, paths, rates)
         files.write(folder / "race.gif", data)
-        pictures["animation"] = picture("animation", data, CAPTIONS["animation"], heading(surface) + ": " + CAPTIONS["animation"], 1040)
+        pictures["animation"] = page.picture(
+            "animation", data, heading(surface) + ": " + CAPTIONS["animation"], 1040, CAPTIONS["animation"]
+        )
     files.write(folder / "paths.csv", paths_table(paths, optax).write_csv())
     files.write(folder / "race.csv", table.write_csv())
     start, steps = surface.start, len(next(iter(paths.values())).w) - 1
@@ -77,11 +79,11 @@ def save(
         '<div class="facts">' + "".join(f"<p>{escape(text)}</p>" for text in lines) + "</div>",
         pictures.pop("race"),
         pictures.pop("animation", ""),
-        "<h2>Where they ended</h2>\n" + html_table(table),
-        *([pictures.pop("fair"), html_table(fair_table(fair))] if fair else []),
+        "<h2>Where they ended</h2>\n" + page.table(table),
+        *([pictures.pop("fair"), page.table(fair_table(fair))] if fair else []),
         *pictures.values(),
     ]
-    files.write(folder / "report.html", page(f"Race on {heading(surface)}", [part for part in parts if part]))
+    files.write(folder / "report.html", page.document(f"Race on {heading(surface)}", [part for part in parts if part]))
 
 
 def svg(figure: Figure) -> bytes:

@@ -1,0 +1,45 @@
+"""Every number of one forward and one backward pass through a small network, for one sample.
+
+Source: the notes, "Forward Pass" and "Backpropagation", in the notes' letters; columns are written as flat arrays.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import jax.numpy as jnp
+import numpy as np
+
+from ..backprop import backward
+from ..model import MLP, Params
+
+
+class Flow(NamedTuple):
+    """Indexed by layer as in the notes, 0 the input; a[0], W[0], b[0] and what belongs to them are empty.
+
+    z, a, b, delta, db, dz: (n_l,); W, dW: (n_l, n_{l-1}). dz[l] is dL/dz[l] (line 6, dz[0] included; dz[L] is left empty:
+    the loss takes a[L], lines 1 and 2 are one).
+    """
+
+    loss: float
+    z: list[np.ndarray]
+    a: list[np.ndarray]
+    W: list[np.ndarray]
+    b: list[np.ndarray]
+    delta: list[np.ndarray]
+    dW: list[np.ndarray]  # noqa: N815 (the notes' letters)
+    db: list[np.ndarray]
+    dz: list[np.ndarray]
+
+
+def flow(model: MLP, params: Params, x: np.ndarray, y: np.ndarray) -> Flow:
+    """The numbers for the sample x (n_in,) with target y (n_out,), by the package's `backward`.
+
+    For one sample delta[l] is dL/db[l] (line 5). Networks without residual connections.
+    """
+    value, grads, trace = backward(model, params, jnp.asarray(x)[None], jnp.asarray(y)[None])
+    none = np.zeros(0)
+    W, b, dW, db = ([none, *(np.asarray(leaf) for leaf in leaves)] for leaves in (*zip(*params, strict=True), *zip(*grads, strict=True)))
+    dz = [W[l + 1].T @ db[l + 1] for l in range(model.n_layers)]  # line 6
+    a = [none, *(np.asarray(a[0]) for a in trace.a[1:])]
+    return Flow(float(value), [np.asarray(z[0]) for z in trace.z], a, W, b, delta=db, dW=dW, db=db, dz=[*dz, none])
