@@ -10,6 +10,7 @@ from typing import NamedTuple
 import jax.numpy as jnp
 import numpy as np
 
+from .. import losses
 from ..backprop import backward
 from ..model import MLP, Params
 
@@ -17,8 +18,7 @@ from ..model import MLP, Params
 class Flow(NamedTuple):
     """Indexed by layer as in the notes, 0 the input; a[0], W[0], b[0] and what belongs to them are empty.
 
-    z, a, b, delta, db, dz: (n_l,); W, dW: (n_l, n_{l-1}). dz[l] is dL/dz[l] (line 6, dz[0] included; dz[L] is left empty:
-    the loss takes a[L], lines 1 and 2 are one).
+    z, a, b, delta, db, dz: (n_l,); W, dW: (n_l, n_{l-1}). dz[l] is dL/dz[l]: line 1 for l = L, line 6 below, dz[0] included.
     """
 
     loss: float
@@ -41,5 +41,6 @@ def flow(model: MLP, params: Params, x: np.ndarray, y: np.ndarray) -> Flow:
     none = np.zeros(0)
     W, b, dW, db = ([none, *(np.asarray(leaf) for leaf in leaves)] for leaves in (*zip(*params, strict=True), *zip(*grads, strict=True)))
     dz = [W[l + 1].T @ db[l + 1] for l in range(model.n_layers)]  # line 6
+    last = losses.LOSSES[model.loss].dz(trace.z[-1], jnp.asarray(y)[None])[0]  # line 1
     a = [none, *(np.asarray(a[0]) for a in trace.a[1:])]
-    return Flow(float(value), [np.asarray(z[0]) for z in trace.z], a, W, b, delta=db, dW=dW, db=db, dz=[*dz, none])
+    return Flow(float(value), [np.asarray(z[0]) for z in trace.z], a, W, b, delta=db, dW=dW, db=db, dz=[*dz, np.asarray(last)])

@@ -49,7 +49,7 @@ def backprop(found: Flow, target: float, activations: tuple[str, ...], loss: str
     """The whole network: forward numbers in blue, what comes back in orange; weights on edges with their gradients."""
     L = len(found.z) - 1
     gap = 4.4
-    figure, axes = _canvas((16, 8.4), (-1.2, gap * L + 4.2), (-4.2, 4.1))
+    figure, axes = _canvas((16, 8.8), (-1.2, gap * L + 4.2), (-4.6, 4.1))
     rows = [_rows(len(z), 4.2) for z in found.z]
     for l in range(1, L + 1):
         for j, y in enumerate(rows[l]):
@@ -71,10 +71,16 @@ def backprop(found: Flow, target: float, activations: tuple[str, ...], loss: str
     end = gap * L + 2.9
     _edge(axes, (gap * L, rows[L][0]), (end, 0), 0.5, [], BIG)
     axes.add_patch(FancyBboxPatch((end - 0.8, -0.55), 1.75, 1.1, boxstyle="round,pad=0.1", facecolor="white", edgecolor="0.3", zorder=3))
-    axes.text(end + 0.08, 0, f"{loss}\ny = {target:g}\nL = {number(found.loss)}", ha="center", va="center", fontsize=12, zorder=4)
-    axes.text(0, -3.95, "forward: z, a, W, b", color=FORWARD, fontsize=13, ha="left", fontweight="bold")
+    axes.text(end + 0.08, 0, f"{loss}\ny = {target:g}\nL = {number(found.loss)}", ha="center", va="center", fontsize=13.5, zorder=4)
+    axes.text(0, -4.4, "forward: z, a, W, b", color=FORWARD, fontsize=13, ha="left", fontweight="bold")
     axes.text(
-        4.2, -3.95, "backward: δ = ∂L/∂a,  dz = ∂L/∂z,  dW = δ zᵀ,  db = δ", color=BACKWARD, fontsize=13, ha="left", fontweight="bold"
+        4.2,
+        -4.4,
+        "backward: dz = ∂L/∂z,  δ = ∂L/∂a = dz σ′(a),  dW = δ zᵀ,  db = δ",
+        color=BACKWARD,
+        fontsize=13,
+        ha="left",
+        fontweight="bold",
     )
     return figure
 
@@ -83,9 +89,7 @@ def _lines(found: Flow, l: int, j: int) -> list[tuple[str, str]]:
     forward = [(f"z{_sub(j)} = {number(found.z[l][j])}", FORWARD)]
     if l == 0:
         return forward
-    back = [(f"δ{_sub(j)} = {number(found.delta[l][j])}", BACKWARD)]
-    if len(found.dz[l]):
-        back.append((f"dz{_sub(j)} = {number(found.dz[l][j])}", BACKWARD))
+    back = [(f"dz{_sub(j)} = {number(found.dz[l][j])}", BACKWARD), (f"δ{_sub(j)} = {number(found.delta[l][j])}", BACKWARD)]
     return [(f"a{_sub(j)} = {number(found.a[l][j])}", FORWARD), *forward, *back]
 
 
