@@ -104,7 +104,7 @@ def _waits(rates: Float[Array, " rates"], names: tuple[str, ...], steps: int) ->
             updates, state = optimizer.update(jax.grad(height)(w, surface), state, w)
             w = w + updates
             inside = inside & trapped(w, surface)
-            return w, state, inside, count + inside
+            return w, state, inside, count + inside.astype(count.dtype)
 
         def step(carry: Any, _: Any) -> Any:
             return [move(optimizer, *c) for optimizer, c in zip(optimizers, carry, strict=True)], None

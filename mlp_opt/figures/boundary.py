@@ -69,7 +69,7 @@ def _boundaries(n: int = 60) -> bytes:
     frames = forming(MODEL, RATES, data, points, EPOCHS)
     names = [f"{name}, rate {rate:g}" for name, rate in RATES.items()]
     title = "2-16-16-1 tanh network, 300 points, batch 32"
-    return gif(boundaries(frames, np.asarray(data.X), np.asarray(data.y), names, SHOWN, title, n), fps=6)
+    return gif(boundaries(frames, np.asarray(data.X), np.asarray(data.y), names, SHOWN, title, n), fps=6.0)
 
 
 GALLERY = (

@@ -11,15 +11,17 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Circle, FancyArrowPatch, FancyBboxPatch
 
 from ..diagnose.flow import Flow, flow
-from ..model import MLP, Layer
+from ..model import MLP, Layer, Params
 from .entries import Entry
 
 FORWARD, BACKWARD = "#0072B2", "#D55E00"
 RADIUS, BIG = 0.78, 0.95  # of the nodes of one layer, and of the network, which hold more
+Real = Any  # a float, an int or a NumPy number
+Point = tuple[Real, Real]
 INDEX = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
 
-def number(value: float) -> str:
+def number(value: Real) -> str:
     """Three decimals, with a real minus sign."""
     return f"{value:.3f}".replace("-", "−")
 
@@ -45,7 +47,7 @@ def layer(found: Flow, l: int, activation: str) -> Figure:
     return figure
 
 
-def backprop(found: Flow, target: float, activations: tuple[str, ...], loss: str) -> Figure:
+def backprop(found: Flow, target: Real, activations: tuple[str, ...], loss: str) -> Figure:
     """The whole network: forward numbers in blue, what comes back in orange; weights on edges with their gradients."""
     L = len(found.z) - 1
     gap = 4.4
@@ -93,7 +95,7 @@ def _lines(found: Flow, l: int, j: int) -> list[tuple[str, str]]:
     return [(f"a{_sub(j)} = {number(found.a[l][j])}", FORWARD), *forward, *back]
 
 
-def _canvas(size: tuple[float, float], x: tuple[float, float], y: tuple[float, float]) -> tuple[Figure, Axes]:
+def _canvas(size: Point, x: Point, y: Point) -> tuple[Figure, Axes]:
     figure = Figure(figsize=size, layout="constrained")
     axes = figure.subplots()
     axes.set(xlim=x, ylim=y, aspect="equal")
@@ -111,18 +113,18 @@ def _sub(*index: int) -> str:
     return "".join(str(i + 1) for i in index).translate(INDEX)
 
 
-def _node(axes: Axes, x: float, y: float, lines: list[tuple[str, str]], radius: float = RADIUS) -> None:
+def _node(axes: Axes, x: Real, y: Real, lines: list[tuple[str, str]], radius: Real = RADIUS) -> None:
     axes.add_patch(Circle((x, y), radius, facecolor="white", edgecolor="0.3", linewidth=1.6, zorder=3))
     _text(axes, x, y, lines, {})
 
 
 def _edge(
     axes: Axes,
-    start: tuple[float, float],
-    end: tuple[float, float],
-    at: float,
+    start: Point,
+    end: Point,
+    at: Real,
     lines: list[tuple[str, str]],
-    radius: float = RADIUS,
+    radius: Real = RADIUS,
 ) -> None:
     """An arrow from node to node, shortened by their radii, with text on it at the share `at` of the way."""
     (x0, y0), (x1, y1) = start, end
@@ -132,7 +134,7 @@ def _edge(
     _text(axes, x0 + at * (x1 - x0), y0 + at * (y1 - y0), lines, {"facecolor": "white", "edgecolor": "none", "pad": 1.2})
 
 
-def _text(axes: Axes, x: float, y: float, lines: list[tuple[str, str]], box: dict[str, Any]) -> None:
+def _text(axes: Axes, x: Real, y: Real, lines: list[tuple[str, str]], box: dict[str, Any]) -> None:
     step = 0.36
     for i, (text, color) in enumerate(lines):
         height = y + step * ((len(lines) - 1) / 2 - i)
@@ -145,14 +147,18 @@ def _layer() -> Figure:
     return layer(flow(model, params, np.asarray([1.0, 0.5, -1.5], np.float32), np.zeros(2, np.float32)), 1, "tanh")
 
 
-def _backprop() -> Figure:
-    model = MLP((2, 2, 1), "tanh", "bce")
+def example() -> tuple[MLP, Params, np.ndarray, np.ndarray]:
+    """The network and the sample (x, y) of the picture."""
     params = (
         Layer(jnp.asarray([[0.6, -0.4], [0.3, 0.9]]), jnp.asarray([0.1, -0.2])),
         Layer(jnp.asarray([[1.2, -0.7]]), jnp.asarray([0.2])),
     )
-    found = flow(model, params, np.asarray([1.0, 2.0], np.float32), np.asarray([1.0], np.float32))
-    return backprop(found, 1.0, model.activations, "BCE loss")
+    return MLP((2, 2, 1), "tanh", "bce"), params, np.asarray([1.0, 2.0], np.float32), np.asarray([1.0], np.float32)
+
+
+def _backprop() -> Figure:
+    model, params, x, y = example()
+    return backprop(flow(model, params, x, y), float(y[0]), model.activations, "BCE loss")
 
 
 GALLERY = (
