@@ -1,5 +1,7 @@
 """The numbers under the pictures of learning: noise, paths, escapes, depth, flow, boundaries, widths."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -145,11 +147,12 @@ def test_momentum_and_adam_wait_less(waited):
 
 
 def test_drawn_weights_are_those_of_init():
-    names, sizes = ("he_normal", "glorot_uniform", "orthogonal"), (6, 8, 8, 8, 3)
+    names, sizes = ("glorot_uniform", "orthogonal"), (6, 8, 8, 3)
     drawn = depth.draws(sizes, names, 2)
+    init = jax.jit(mo.init, static_argnums=0)
     for i, name in enumerate(names):
         for seed in range(2):
-            expected = mo.init(mo.MLP(sizes, init=name), jax.random.key(seed))
+            expected = init(mo.MLP(sizes, init=name), jax.random.key(seed))
             for l, layer in enumerate(expected):
                 np.testing.assert_allclose(drawn[l].W[2 * i + seed], layer.W, atol=2e-6)
 
@@ -160,19 +163,19 @@ def test_gradient_norms_equal_automatic_differentiation(residual):
     X, y = data(20, 6, dtype=np.float32)
     found = depth.gradient_norms(model, X, y, ("zeros", "glorot_normal"), seeds=2)
     assert found.shape == (2, 2, 4)
-    grads = jax.grad(lambda p: mo.loss(model, p, X, y))(mo.init(model, jax.random.key(1)))
+    grads = jax.jit(jax.grad(lambda p: mo.loss(model, p, X, y)))(mo.init(model, jax.random.key(1)))
     np.testing.assert_allclose(found[1, 1], [np.linalg.norm(g.W) for g in grads], rtol=1e-5)
     assert not found[0, :, 0].any(), "weights of 0 send nothing down"
 
 
 def test_sigmoid_vanishes_and_residual_connections_cure_it():
     X, y = data(20, 6, dtype=np.float32)
-    sizes = (6, *[8] * 10, 3)
+    sizes = (6, *[8] * 7, 3)
     plain, cured = (
         np.median(depth.gradient_norms(mo.MLP(sizes, "sigmoid", residual=residual), X, y, ("lecun_normal",), seeds=3)[0], axis=0)
         for residual in (False, True)
     )
-    assert plain[0] < 1e-4 * plain[-2]
+    assert plain[0] < 1e-3 * plain[-2]
     assert cured[0] > 0.1 * cured[-2]
 
 
@@ -182,21 +185,23 @@ def test_flow_holds_the_numbers_of_forward_and_backprop(loss, target):
     params = mo.init(model, jax.random.key(3))
     x, y = np.asarray([0.5, -1.5], np.float32), np.asarray(target, np.float32)
     found = flow(model, params, x, y)
-    trace = mo.forward(model, params, jnp.asarray(x)[None])
-    value, grads = mo.value_and_grad(model, params, jnp.asarray(x)[None], jnp.asarray(y)[None])
-    assert found.loss == float(value)
+    row, target = jnp.asarray(x)[None], jnp.asarray(y)[None]
+    trace = jax.jit(mo.forward, static_argnums=0)(model, params, row)
+    value, grads = jax.jit(mo.value_and_grad, static_argnums=0)(model, params, row, target)
+    close = functools.partial(np.testing.assert_allclose, rtol=1e-6, atol=1e-7)
+    close(found.loss, value)
     for l in range(1, 4):
-        np.testing.assert_array_equal(found.a[l], trace.a[l][0])
-        np.testing.assert_array_equal(found.z[l], trace.z[l][0])
+        close(found.a[l], trace.a[l][0])
+        close(found.z[l], trace.z[l][0])
         np.testing.assert_array_equal(found.W[l], params[l - 1].W)
         np.testing.assert_array_equal(found.b[l], params[l - 1].b)
-        np.testing.assert_array_equal(found.dW[l], grads[l - 1].W)
-        np.testing.assert_array_equal(found.db[l], grads[l - 1].b)
+        close(found.dW[l], grads[l - 1].W)
+        close(found.db[l], grads[l - 1].b)
         slope = ACTIVATIONS[model.activations[l - 1]].derivative(jnp.asarray(found.a[l]))
         np.testing.assert_allclose(found.delta[l], found.dz[l] * slope, rtol=1e-5, atol=1e-7)  # lines 2 and 7
         np.testing.assert_allclose(found.dW[l], np.outer(found.delta[l], found.z[l - 1]), rtol=1e-6)  # line 4
-    dx = jax.grad(lambda x: mo.loss(model, params, x[None], jnp.asarray(y)[None]))(jnp.asarray(x))
-    np.testing.assert_allclose(found.dz[0], dx, rtol=1e-5)
+    dx = jax.jit(jax.grad(lambda row: mo.loss(model, params, row, target)))(row)
+    np.testing.assert_allclose(found.dz[0], dx[0], rtol=1e-5)
 
 
 def test_decision_boundaries_are_predictions_of_the_lane_that_fit_runs():

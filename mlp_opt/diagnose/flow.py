@@ -7,12 +7,15 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
 from .. import losses
 from ..backprop import backward
 from ..model import MLP, Params
+
+_backward = jax.jit(backward, static_argnums=0)
 
 
 class Flow(NamedTuple):
@@ -37,7 +40,7 @@ def flow(model: MLP, params: Params, x: np.ndarray, y: np.ndarray) -> Flow:
 
     For one sample delta[l] is dL/db[l] (line 5). Networks without residual connections.
     """
-    value, grads, trace = backward(model, params, jnp.asarray(x)[None], jnp.asarray(y)[None])
+    value, grads, trace = _backward(model, params, jnp.asarray(x)[None], jnp.asarray(y)[None])
     none = np.zeros(0)
     W, b, dW, db = ([none, *(np.asarray(leaf) for leaf in leaves)] for leaves in (*zip(*params, strict=True), *zip(*grads, strict=True)))
     dz = [W[l + 1].T @ db[l + 1] for l in range(model.n_layers)]  # line 6
