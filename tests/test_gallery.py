@@ -126,7 +126,8 @@ def test_noise_pictures_mark_what_was_measured():
 
 def test_hops_count_the_runs_that_changed_sides():
     ends = np.asarray([[[-1.0, -1.0, -1.0, -1.0], [-1.0, 1.0, 1.1, 0.9]], [[1.0, 1.0, 1.0, 1.0], [1.0, 1.0, 1.0, -1.0]]])
-    right = escapes.hops(np.asarray([0.0, 12.0]), ends, 1, "small").axes[1]
+    left, right = escapes.hops(np.asarray([0.0, 12.0]), ends, 1, "small").axes
+    np.testing.assert_allclose(marks(left, "still"), np.zeros((1, 4)), atol=1e-6)
     np.testing.assert_array_equal(marks(right, "start 0"), [[0, 0.75]])
     np.testing.assert_array_equal(marks(right, "start 1"), [[0, 0.25]])
 

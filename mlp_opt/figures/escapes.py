@@ -22,13 +22,15 @@ FROM_SHARP, FROM_FLAT = "#D55E00", "#0072B2"
 
 
 def hops(noises: np.ndarray, ends: np.ndarray, shown: int, small: str) -> Figure:
-    """Left: the function and where the runs that began in the sharp minimum ended, with noise 0 and noise number `shown`. Right: the
+    """Left: the function and where the runs that began in the sharp minimum ended, for the first noise and number `shown`. Right: the
     fraction of runs that changed sides against the noise. ends (2, noises, seeds), the first start SHARP and the second FLAT."""
     figure = Figure(figsize=(12, 5), layout="constrained")
     left, right = figure.subplots(1, 2)
     w = np.linspace(-1.5, 2.4, 600)
     left.plot(w, np.asarray(escapes.wells(jnp.asarray(w, jnp.float32))), color="0.35", linewidth=2)
-    left.plot(SHARP, 0, "o", color="black", markersize=11, label="GD: all end where they began")
+    still = ends[0, 0]  # without noise all seeds are one run
+    at_rest = np.asarray(escapes.wells(jnp.asarray(still, jnp.float32)))
+    left.plot(still, at_rest, "o", color="black", markersize=11, label=f"noise {noises[0]:g} (GD): where it ends", gid="still")
     bins = np.linspace(-1.5, 2.4, 79)
     count, _ = np.histogram(ends[0, shown], bins)
     left.bar(
