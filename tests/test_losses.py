@@ -94,6 +94,18 @@ def test_a_sample_of_weight_zero_does_not_count_even_if_it_is_infinite():
     assert losses.value("mse", a[:1], jnp.asarray([0.0]), jnp.asarray([0.0])) == 0.0
 
 
+@pytest.mark.parametrize("name", LOSSES)
+def test_many_lanes_that_share_their_targets_have_each_its_own_loss(name):
+    lanes, n = 400, 100  # 40,000 samples in all: XLA's kernels for many differ from those for few
+    rng = np.random.default_rng(1)
+    a, labels = jnp.asarray(3 * rng.normal(size=(lanes, n, 4)), jnp.float32), jnp.arange(n) % 4
+    y = labels if name == "softmax_cross_entropy" else jax.nn.one_hot(labels, 4)
+    value = jax.jit(lambda a, y: losses.value(name, a, y))
+    together = jax.jit(jax.vmap(lambda a, y: losses.value(name, a, y), in_axes=(0, None)))(a, y)
+    alone = [value(a[i], y) for i in range(0, lanes, 19)]
+    np.testing.assert_allclose(together[::19], alone, rtol=1e-5)
+
+
 @pytest.mark.parametrize(
     ("name", "y", "n_out", "message"),
     [
