@@ -17,7 +17,7 @@ import tyro
 
 from .config import DEFAULT_SPACE, OPTION_TABLES, Kinds, Options, SweepConfig, TrainConfig, load_sweep_toml, load_toml
 from .errors import InputError, check_name
-from .options import Check, Datasets, Figures, Predict, Race, Show, Sweep, Train
+from .options import Check, Datasets, Figures, Landscape, Predict, Race, Show, Sweep, Train
 
 USAGE = """usage: mlp-opt COMMAND [OPTIONS]
 
@@ -28,6 +28,7 @@ Train and understand multilayer perceptrons and their optimizers.
   mlp-opt sweep show DIR      the best trials of a sweep
   mlp-opt predict MODEL DATA  a saved model's predictions for each row of a table
   mlp-opt race SURFACE        race optimizers on a function of two variables
+  mlp-opt landscape DATA      draw the loss that several optimizers see
   mlp-opt check               prove gradients and optimizers on this machine
   mlp-opt figures             make the pictures of the notes, and a page that shows them
   mlp-opt datasets            list the data sets that need no download
@@ -135,6 +136,21 @@ def _race(args: list[str]) -> int:
     return race.main(options.race, options.out, options.json)
 
 
+def _landscape(args: list[str]) -> int:
+    path = _value_of(args, "--config")
+    default = TrainConfig(**(load_toml(path) if path else {}))
+    options: Landscape = _parse(Landscape, "landscape", args, Landscape(train=default))
+    if options.run is not None and options.train != TrainConfig():
+        raise InputError(f"--run {options.run} takes its configuration from the folder; give no options of train")
+    if options.optimizers and options.train.optimizer_options:
+        raise InputError("--optimizer-options goes with --optimizer; --optimizers take their defaults")
+    _before_jax()
+    from .commands import landscape
+
+    o = options
+    return landscape.main(o.train, o.optimizers, o.learning_rates, o.plane, o.grid, o.hessian_rows, o.run, o.out, o.json)
+
+
 def _check(args: list[str]) -> int:
     options: Check = _parse(Check, "check", args)
     _before_jax()
@@ -163,6 +179,7 @@ COMMANDS: dict[str, Callable[[list[str]], int]] = {
     "sweep": _sweep,
     "predict": _predict,
     "race": _race,
+    "landscape": _landscape,
     "check": _check,
     "figures": _figures,
     "datasets": _datasets,

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import tyro
 
-from .config import RaceConfig, SweepConfig, TrainConfig
+from .config import Options, RaceConfig, SweepConfig, TrainConfig
 
 
 @dataclass(frozen=True)
@@ -96,6 +96,29 @@ class Race:
     race: Annotated[RaceConfig, tyro.conf.arg(name="")]
     out: Path | None = None
     """New folder; default: runs/race-SURFACE-1, -2, ..."""
+
+
+class Landscape:
+    """Train a network with several optimizers from the same weights; draw the loss on a plane with their paths, on lines
+    between their solutions, and the Hessian's largest eigenvalue along the runs. Saves pictures, numbers and a report."""
+
+    train: Annotated[TrainConfig, tyro.conf.arg(name="")]
+    optimizers: tuple[str, ...] = ()
+    """Optimizers to compare, as sgd,momentum,adam; default: --optimizer alone, with --learning-rate and --optimizer-options."""
+    learning_rates: Options = field(default_factory=dict)
+    """Their learning rates, as sgd=0.1,adam=1e-3; those not given are the usual ones (not --learning-rate), untuned."""
+    plane: str = "pca"
+    """pca (the plane nearest to all paths) or random (a plane around each solution, normalized by neuron)."""
+    grid: int = 51
+    """Points on a side of the plane, 5 to 201."""
+    hessian_rows: int = 1000
+    """Training rows whose loss the eigenvalues are of; 0: no eigenvalues."""
+    run: Path | None = None
+    """Folder of mlp-opt train: take its configuration and data, train it again, and mark its saved model."""
+    config: Path | None = None
+    """TOML file with any of train's options (with _ for -); flags given here win."""
+    out: Path | None = None
+    """New folder for the results; default: runs/DATASET-landscape-1, -2, ..."""
     json: bool = False
     """Print the result as one JSON object."""
 

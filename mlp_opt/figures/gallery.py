@@ -9,11 +9,11 @@ from matplotlib import rc_context
 from matplotlib.figure import Figure
 from PIL import Image
 
-from . import activations, approximation, boundary, depth, descent, escapes, graph, noise, page, race_gallery
+from . import activations, approximation, boundary, depth, descent, escapes, graph, landscapes, noise, page, race_gallery
 from .curves import png
 from .entries import Entry
 
-FILES = (graph, activations, approximation, boundary, depth, descent, noise, escapes, race_gallery)  # in the order of the page
+FILES = (graph, activations, approximation, boundary, depth, descent, noise, escapes, race_gallery, landscapes)  # in the order of the page
 GALLERY: dict[str, Entry] = {entry.name: entry for file in FILES for entry in file.GALLERY}
 
 

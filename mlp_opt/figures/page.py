@@ -48,6 +48,20 @@ def document(title: str, parts: Sequence[str]) -> str:
     return f"{start}{body}\n</main>\n</body>\n</html>\n"
 
 
+def pictures(
+    title: str, facts: Sequence[str], numbers: pl.DataFrame, figures: Sequence[tuple[str, Figure, str]], notes: Sequence[str]
+) -> str:
+    """A page of pictures (stem, figure, caption), then a table and notes."""
+    parts = [
+        f"<h1>{escape(title)}</h1>",
+        '<div class="facts">' + "".join(f"<p>{escape(line)}</p>" for line in facts) + "</div>",
+        *(figure(stem, drawn, caption) for stem, drawn, caption in figures),
+        f"<h2>Numbers</h2>\n{table(numbers)}",
+        "<h2>Notes</h2>\n<ul>" + "".join(f"<li>{escape(note)}</li>" for note in notes) + "</ul>",
+    ]
+    return document(title, parts)
+
+
 def figure(stem: str, drawn: Figure, caption: str) -> str:
     """One figure as a PNG at half its pixels (sharp on fine screens), with its caption."""
     return picture(stem, png(drawn), alt(stem, drawn), round(100 * float(drawn.get_size_inches()[0])), caption)
