@@ -96,8 +96,11 @@ class Race:
     race: Annotated[RaceConfig, tyro.conf.arg(name="")]
     out: Path | None = None
     """New folder; default: runs/race-SURFACE-1, -2, ..."""
+    json: bool = False
+    """Print the result as one JSON object."""
 
 
+@dataclass(frozen=True)
 class Landscape:
     """Train a network with several optimizers from the same weights; draw the loss on a plane with their paths, on lines
     between their solutions, and the Hessian's largest eigenvalue along the runs. Saves pictures, numbers and a report."""

@@ -162,6 +162,39 @@ def test_a_run_of_train_is_trained_again_and_its_model_marked(tmp_path, capsys):
     assert all(np.array_equal(a, b) for a, b in zip(jax.tree.leaves(again.paths["adam"].last), jax.tree.leaves(params), strict=True))
 
 
+def test_runs_that_diverge_are_told_and_not_drawn(tmp_path, capsys):
+    line = "landscape diabetes --optimizers sgd,adam --epochs 3 --hidden 8 --grid 5 --hessian-rows 0 --json --out c"
+    assert cli.main([*line.split(), "--learning-rates", "sgd=1e9"]) == 0
+    out, err = capsys.readouterr()
+    assert "sgd diverged at step" in err
+    assert [run["ended"] for run in json.loads(out)["runs"]] == ["diverged", "finished"]
+    numbers = np.load(tmp_path / "c" / "landscape.npz")
+    assert "path/adam/at" in numbers
+    assert "path/sgd/at" not in numbers
+    assert (
+        cli.main(
+            [
+                "landscape",
+                "diabetes",
+                "--optimizer",
+                "sgd",
+                "--learning-rate",
+                "1e9",
+                "--epochs",
+                "3",
+                "--hidden",
+                "8",
+                "--grid",
+                "5",
+                "--out",
+                "d",
+            ]
+        )
+        == 1
+    )
+    assert not (tmp_path / "d" / "result.json").exists()
+
+
 BAD = [
     ("iris --optimizers sgd,adamm", "unknown optimizer 'adamm' (did you mean 'adam'?)"),
     ("iris --optimizers sgd,sgd", "different names, got sgd,sgd"),

@@ -205,6 +205,7 @@ def test_the_barrier_is_the_rise_above_the_chord_between_the_ends():
     t = np.linspace(-1, 1, 21)
     hill = planes.Line(t, 1 + t + 3 * t * (1 - t), np.ones_like(t))
     assert hill.barrier == pytest.approx(0.75)
+    assert planes.Line(t, np.where(t > 0.4, np.inf, t), np.ones_like(t)).barrier == np.inf
     assert planes.Line(t, (t - 0.3) ** 2, np.ones_like(t)).barrier == pytest.approx(0, abs=1e-15)  # convex: outside of 0..1 does not count
 
 

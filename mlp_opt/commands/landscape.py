@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import math
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -47,7 +48,7 @@ def main(
     out: Path | None,
     as_json: bool,
 ) -> int:
-    """Train, compute, draw, save. 0; InputError for what cannot be."""
+    """Train, compute, draw, save. 0; 1 if every run diverged; InputError for what cannot be."""
     from ..diagnose import landscape
 
     check_name("plane", plane, landscape.PLANES)
@@ -72,12 +73,21 @@ def main(
     started = time.perf_counter()
     with progress.counting("networks trained") as show:
         runs = landscape.recorded(made, saved, on_run=show)
-    seen = landscape.views(runs, plane, grid, config.seed)
-    curved = landscape.sharpness(runs, hessian_rows) if hessian_rows else {}
-    return _save(folder, config, runs, seen, curved, started, as_json)
+    kept = runs.without_diverged()
+    for name in [name for name in runs.paths if name not in kept.paths]:
+        print(f"{name} diverged at step {runs.paths[name].run.diverged_at} and is not drawn; try a smaller learning rate", file=sys.stderr)
+    if not kept.paths:
+        return 1
+    seen = landscape.views(kept, plane, grid, config.seed)
+    curved = landscape.sharpness(kept, hessian_rows) if hessian_rows else {}
+    table = _table(runs, seen, curved)
+    _save(folder, config, kept, seen, curved, table)
+    _tell(folder, table, time.perf_counter() - started, as_json)
+    return 0
 
 
-def _save(folder: Path, config: TrainConfig, runs: Any, seen: list[Any], curved: dict[str, Any], started: float, as_json: bool) -> int:
+def _save(folder: Path, config: TrainConfig, runs: Any, seen: list[Any], curved: dict[str, Any], table: pl.DataFrame) -> None:
+    """The pictures, the numbers in landscape.npz, report.html."""
     from ..diagnose import landscape
     from ..figures import page
 
@@ -87,18 +97,19 @@ def _save(folder: Path, config: TrainConfig, runs: Any, seen: list[Any], curved:
     for name, figure in figures.items():
         for kind in ("png", "svg"):
             files.write(folder / f"{name}.{kind}", _bytes(figure, kind))
-    table = _table(runs, seen, curved)
     shape = "-".join(map(str, runs.model.sizes))
-    seconds = time.perf_counter() - started
-    facts = [f"{shape}, {len(runs.X):,} training rows, batches of {runs.batch_size:,}", f"{seconds:.1f} s"]
+    facts = [f"{shape}, {len(runs.X):,} training rows, batches of {runs.batch_size:,}"]
     notes = [
         "Each run starts from the same weights and sees the samples in the same order. The learning rates are as given or the usual ones;"
         " nobody tuned them, so this page ranks no optimizer.",
-        "Losses are the plain mean over the training rows, without penalty or dropout.",
+        "Losses are the plain mean over the training rows, without penalty or dropout. A run that diverged is not drawn.",
         "landscape.npz holds every number that is drawn here.",
     ]
     pictures = [(name, figure, CAPTIONS[name]) for name, figure in figures.items()]
     files.write(folder / "report.html", page.pictures(f"The loss landscape of {runs.name}", facts, table, pictures, notes))
+
+
+def _tell(folder: Path, table: pl.DataFrame, seconds: float, as_json: bool) -> None:
     rows = [{k: _plain(v) for k, v in row.items()} for row in table.iter_rows(named=True)]
     result = {"out": str(folder), "seconds": round(seconds, 3), "runs": rows}
     files.write(folder / "result.json", json.dumps(result, indent=1, allow_nan=False) + "\n")  # last: what is finished holds it
@@ -106,7 +117,6 @@ def _save(folder: Path, config: TrainConfig, runs: Any, seen: list[Any], curved:
         print(json.dumps(result))
     else:
         _print(table, folder, seconds)
-    return 0
 
 
 def _figures(config: TrainConfig, runs: Any, seen: list[Any], lines: Any, curved: dict[str, Any]) -> dict[str, Figure]:

@@ -48,6 +48,10 @@ class Runs:
     batch_size: int
     saved: Params | None = None
 
+    def without_diverged(self) -> Runs:
+        """The runs that did not diverge: one that did ends so far away that nothing else could be seen."""
+        return replace(self, paths={name: path for name, path in self.paths.items() if path.run.stopped != "diverged"})
+
     @property
     def metric(self) -> str:
         return METRICS[self.model.loss]

@@ -74,8 +74,10 @@ class Line(NamedTuple):
 
     @property
     def barrier(self) -> float:
-        """The largest rise of the loss above the chord between the two ends, 0 if there is none."""
+        """The largest rise of the loss above the chord between the two ends, 0 if there is none; infinite where the loss is."""
         inside = (self.t >= 0) & (self.t <= 1)
+        if not np.isfinite(self.loss[inside]).all():
+            return float("inf")
         start, end = np.interp([0, 1], self.t, self.loss)
         chord = (1 - self.t) * start + self.t * end
         return float(np.max(np.where(inside, self.loss - chord, 0), initial=0))

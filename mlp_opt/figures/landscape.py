@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LightSource, LinearSegmentedColormap, LogNorm
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
 
 from ..diagnose.landscape import View
 from ..diagnose.plane import Surface
@@ -79,7 +79,7 @@ def _gaps(above: Axes, below: Axes, view: View) -> None:
     widest = max((float(np.abs(shadow.gap).max()) for _, shadow in view.shadows.values()), default=0)
     if np.isfinite(widest) and widest > 0:
         below.set_yscale("symlog", linthresh=widest / 30)
-        below.yaxis.set_major_formatter(FuncFormatter(lambda gap, _: f"{gap:g}"))
+        below.yaxis.set_major_formatter(FuncFormatter(lambda gap, _: f"{gap:g}".replace("-", "−")))
     below.xaxis.set_major_locator(MaxNLocator(integer=True))
     for axes in (above, below):
         dress(axes)
@@ -118,8 +118,10 @@ def surface(view: View, rates: Mapping[str, float], title: str) -> Figure:
     lift = 0.012 * np.ptp(heights)  # else the surface would swallow half of the line
     for name, (_, shadow) in view.shadows.items():
         _path(axes, (*shadow.at.T, np.log10(scale.clipped(shadow.on_plane)) + lift), LOOKS.get(name, OTHER), _labelled(name, rates))
-    ticks = np.arange(np.ceil(heights.min()), np.floor(heights.max()) + 1)
-    axes.set_zticks(ticks, [f"{10**t:g}" for t in ticks])
+    decades = 10.0 ** np.arange(np.floor(heights.min()), np.ceil(heights.max()) + 1)
+    ticks = np.ravel(np.outer(decades, (1, 2, 5) if np.ptp(heights) < 2 else (1,)))
+    ticks = ticks[(ticks >= 10 ** heights.min()) & (ticks <= 10 ** heights.max())]
+    axes.set_zticks(np.log10(ticks), [f"{t:g}" for t in ticks])
     axes.set(xlabel="first principal axis", ylabel="second principal axis", zlabel="training loss")
     axes.view_init(elev=42, azim=-58)
     axes.set_box_aspect((1.15, 1, 0.62), zoom=0.95)
@@ -165,6 +167,7 @@ def _bar(figure: Figure, axes: Any, scale: Scale) -> None:
     bar.formatter = FuncFormatter(lambda loss, _: f"{loss:g}")
     bar.ax.yaxis.set_minor_locator(NullLocator())
     bar.update_ticks()
+    bar.ax.yaxis.set_minor_formatter(NullFormatter())
 
 
 def _labelled(name: str, rates: Mapping[str, float]) -> str:
