@@ -2,6 +2,8 @@ from . import schedules as schedules
 from .activations import ACTIVATIONS as ACTIVATIONS
 from .backprop import value_and_grad as value_and_grad
 from .errors import InputError as InputError
+from .estimators.classifier import MLPClassifier as MLPClassifier
+from .estimators.regressor import MLPRegressor as MLPRegressor
 from .initializers import INITIALIZERS as INITIALIZERS
 from .lane import Data as Data
 from .lane import HParams as HParams

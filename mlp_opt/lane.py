@@ -54,12 +54,13 @@ class HParams(NamedTuple):
 
     optimizer: Optimizer
     seed: Any = 0  # of the initial weights and the dropout masks
-    data_seed: Any = 0  # of the order of the samples; lanes that share it run faster
+    data_seed: Any = 0  # of the order of the samples, None: as they come; lanes that share it run faster
     init_scale: Any = None
     l2: Any = None
     dropout: Any = None
     label_smoothing: Any = None
     patience: Any = None  # stop after this many epochs without a new best
+    alpha: Any = None  # scikit-learn's penalty: l2 = alpha over the sum of the batch's weights (its samples)
 
 
 class Data(NamedTuple):
@@ -70,6 +71,7 @@ class Data(NamedTuple):
     weight: Float[Array, " n"] | None = None
     X_val: Float[Array, "n_val n_in"] | None = None
     y_val: Array | None = None
+    weight_val: Float[Array, " n_val"] | None = None
 
 
 class LaneState(NamedTuple):
@@ -126,7 +128,7 @@ def advance(
     """
     var = metrics.variance(spec.model.loss, data.y, spec.model.sizes[-1], widen(jnp.dtype(spec.dtype)), data.weight)
     first = jnp.asarray(first, jnp.int32)
-    order_key = _key(hparams.data_seed, _ORDER)
+    order_key = None if hparams.data_seed is None else _key(hparams.data_seed, _ORDER)
 
     def going(carry: Any) -> Bool[Array, ""]:
         done, _, _ = carry
@@ -134,7 +136,7 @@ def advance(
 
     def epoch(carry: Any) -> Any:
         done, state, history = carry
-        batches = _batches(spec, data.X.shape[0], jax.random.fold_in(order_key, first + done))
+        batches = _batches(spec, data.X.shape[0], order_key, first + done)
         state, measured = _epoch(spec, state, hparams, data, var, batches)
         return done + 1, state, history.at[done].set(measured)
 
@@ -170,11 +172,14 @@ def measure(model: MLP, a: Float[Array, "n n_out"], y: Array, weight: Array | No
     return losses.value(model.loss, a, y, weight, output=output), jnp.sum(losses.shares(len(a), weight, wide) * scores)
 
 
-def _batches(spec: LaneSpec, n: int, key: Array) -> tuple[Int[Array, "steps batch"], Any]:
+def _batches(spec: LaneSpec, n: int, key: Array | None, epoch: Any) -> tuple[Int[Array, "steps batch"], Any]:
     """An epoch's batches: rows of the data, each exactly once, and which are real (None if all are)."""
     batch = spec.batch_size
     steps = -(-n // batch)
-    order = jnp.argsort(jax.random.bits(key, (n,), jnp.uint32))  # a shuffle by one sort; jax.random.permutation takes two or three
+    if key is None:
+        order = jnp.arange(n)
+    else:  # a shuffle by one sort; jax.random.permutation takes two or three
+        order = jnp.argsort(jax.random.bits(jax.random.fold_in(key, epoch), (n,), jnp.uint32))
     rows = jnp.pad(order, (0, steps * batch - n)).reshape(steps, batch)
     padded = steps * batch > n  # the last batch is filled up with samples of weight 0
     return rows, (jnp.arange(steps * batch) < n).reshape(steps, batch) if padded else None
@@ -203,7 +208,7 @@ def _epoch(
     if data.X_val is None or data.y_val is None:
         val = jnp.full((2,), jnp.nan, var.dtype)
     else:
-        val = jnp.stack(evaluate(spec.model, params, data.X_val, data.y_val)).astype(var.dtype)
+        val = jnp.stack(evaluate(spec.model, params, data.X_val, data.y_val, data.weight_val)).astype(var.dtype)
         blew_up = blew_up | (alive & ~jnp.isfinite(val[0]))
     loss, score = train if data.X_val is None else val
     value = loss if spec.monitor == "loss" else -score
@@ -240,14 +245,16 @@ def _step(
         options = {"dropout": hparams.dropout, "key": key}
     if hparams.label_smoothing is not None:
         options["label_smoothing"] = hparams.label_smoothing
+    total = jnp.asarray(len(rows), var.dtype) if weight is None else jnp.sum(weight)
     l2 = 0.0 if hparams.l2 is None else hparams.l2
+    if hparams.alpha is not None:
+        l2 = l2 + hparams.alpha / jnp.where(total == 0, 1, total)
     value, grads, trace = backward(spec.model, params, X, y, sample_weight=weight, l2=l2, **options)
     updates, opt_state = hparams.optimizer.update(grads, opt_state, params)
     ok = ok & jnp.isfinite(value)
     params = jax.tree.map(lambda new, old: jnp.where(ok, new, old), apply_updates(params, updates), params)
     a_L = trace.a[-1].astype(var.dtype)
     scores = metrics.score(spec.model.loss, a_L, y, var, spec.model.activations[-1])
-    total = jnp.asarray(len(rows), var.dtype) if weight is None else jnp.sum(weight)
     return (params, opt_state, ok), (value, total, jnp.sum(scores if weight is None else weight * scores))
 
 

@@ -30,6 +30,7 @@ ORDER = [
     ["store"],
     ["experiment"],
     ["sweeps"],
+    ["estimators"],
     ["diagnose"],
     ["figures"],
     ["__init__"],

@@ -1,0 +1,1 @@
+"""scikit-learn estimators whose training is a lane: MLPClassifier, MLPRegressor."""
