@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import KW_ONLY, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sklearn.base import BaseEstimator
@@ -51,6 +51,11 @@ class BaseMLP(BaseEstimator):
     solver_params: Any = None
     learning_rate_params: Any = None
     dtype: Any = "auto"
+
+    if TYPE_CHECKING:  # set by fit
+        _model: MLP
+        coefs_: list[np.ndarray]
+        intercepts_: list[np.ndarray]
 
     def _first(self, incremental: bool) -> bool:
         """Whether this fit starts from new weights."""
@@ -104,8 +109,7 @@ class BaseMLP(BaseEstimator):
             bound = math.sqrt((2 if name in ("sigmoid", "logistic") else 6) / (n_in + n_out))  # Glorot & Bengio 2010
             self.coefs_.append(rng.uniform(-bound, bound, (n_in, n_out)).astype(dtype))
             self.intercepts_.append(rng.uniform(-bound, bound, n_out).astype(dtype))
-        self._seed = int(rng.randint(2**31 - 1))
-        self._optimizer = ("", None)
+        self._seed, self._optimizer = None, ("", None)
         for name in ("loss_curve_", "validation_scores_", "validation_loss_curve_", "best_validation_score_", "best_loss_", "loss_"):
             self.__dict__.pop(name, None)
 
@@ -115,8 +119,8 @@ class BaseMLP(BaseEstimator):
         self._no_improvement_count = 0
         self.best_loss_ = None if early else math.inf
         self.best_validation_score_ = -math.inf if early else None
-        self.validation_scores_ = [] if early else None
-        self.validation_loss_curve_ = [] if early else None
+        self.validation_scores_: list[float] | None = [] if early else None
+        self.validation_loss_curve_: list[float] | None = [] if early else None
 
     def _outputs(self, X: Any) -> np.ndarray:
         """Output pre-activations a[L] (n, n_outputs_) of the rows of X."""

@@ -18,7 +18,7 @@ from sklearn.exceptions import ConvergenceWarning
 from ..backprop import value_and_grad
 from ..errors import InputError
 from ..model import MLP, Layer, Params
-from .training import filled, loss_factor, params_of, precision, set_params, size
+from .training import SMALL, filled, loss_factor, params_of, precision, set_params, size
 
 
 @partial(jax.jit, static_argnums=0)
@@ -43,7 +43,7 @@ def minimize(estimator: Any, X: np.ndarray, y: np.ndarray, weight: np.ndarray | 
     model, n, factor, dtype = estimator._model, len(X), loss_factor(estimator._model), X.dtype
     weight = np.ones(n, dtype) if weight is None else weight
     l2 = float(estimator.alpha) / float(weight.sum()) / factor
-    if n <= 256:
+    if n <= SMALL:
         X, y, weight = (filled(a, size(n)) for a in (X, y, weight))
     with precision(dtype):
         arrays = [jnp.asarray(a) for a in (X, y, weight)]

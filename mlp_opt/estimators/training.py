@@ -1,8 +1,9 @@
 """Training of an estimator: a lane, advanced until scikit-learn's stopping rule says so.
 
-Programs are compiled for shapes, and cross-validation and small data make many. So where one batch
-holds all samples it is filled up with samples of weight 0 to one of few sizes (exact: they have no
-share in any mean), and predictions are made in blocks of few sizes.
+Programs are compiled for shapes, and cross-validation and small data make many. So the features are
+filled up with zeros to a multiple of 16 (exact: a weight that starts at 0 and whose gradient is 0 stays
+0 in every rule), and where one batch holds all samples it is filled up with samples of weight 0 to one
+of few sizes (exact: they have no share in any mean); predictions are made in blocks of few sizes.
 """
 
 from __future__ import annotations
@@ -10,11 +11,11 @@ from __future__ import annotations
 import contextlib
 import math
 import warnings
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
@@ -26,6 +27,8 @@ from ..model import MLP, Layer, Params, forward
 from ..train import advance_lane, prepare_lane
 from . import parameters
 
+SMALL = 256  # samples that one batch is filled up for
+BLOCK = 4096  # rows predicted at once
 SMALLEST_RATE = 1e-6  # scikit-learn's: the "adaptive" rate is divided no further
 _begin = jax.jit(lane.begin)
 
@@ -45,52 +48,62 @@ def loss_factor(model: MLP) -> float:
     return {"mse": model.sizes[-1] / 2, "bce": float(model.sizes[-1]), "softmax_cross_entropy": 1.0}[model.loss]
 
 
-def params_of(estimator: Any) -> Params:
+def params_of(estimator: Any) -> Any:
     """coefs_ and intercepts_ as our layers; W is (n_out, n_in)."""
     return tuple(Layer(W.T, b) for W, b in zip(estimator.coefs_, estimator.intercepts_, strict=True))
 
 
 def set_params(estimator: Any, params: Params) -> None:
-    """Our layers as coefs_ (n_in, n_out) and intercepts_ (n_out,), NumPy arrays."""
-    estimator.coefs_ = [np.ascontiguousarray(np.asarray(W).T) for W, _ in params]
-    estimator.intercepts_ = [np.array(b) for _, b in params]
+    """Our layers as coefs_ (n_in, n_out) and intercepts_ (n_out,), NumPy arrays; columns of features that were filled in are cut off."""
+    layers = [(np.asarray(W)[:, :n].T, b) for (W, b), n in zip(params, estimator._model.sizes[:-1], strict=True)]
+    estimator.coefs_ = [np.array(W, order="C") for W, _ in layers]
+    estimator.intercepts_ = [np.array(b) for _, b in layers]
 
 
-def outputs(model: MLP, params: Params, X: np.ndarray) -> np.ndarray:
+def outputs(model: MLP, params: Any, X: np.ndarray) -> np.ndarray:
     """The output pre-activations a[L] (n, n_out) of the rows of X, in blocks of few sizes."""
-    largest = 4096
+    model, params, X = _widened(model, params, X)
     with precision(X.dtype):
-        params = jax.tree.map(jnp.asarray, params)
-        blocks = [X[i : i + largest] for i in range(0, len(X), largest)]
-        return np.concatenate([np.asarray(_outputs(model, params, filled(b, size(len(b), 4))))[: len(b)] for b in blocks])
+        params = jax.tree.map(jax.device_put, params)
+        blocks = [X[i : i + BLOCK] for i in range(0, len(X), BLOCK)]
+        return np.concatenate([np.asarray(_outputs(model, params, filled(b, size(len(b)))))[: len(b)] for b in blocks])
 
 
-def size(n: int, step: int = 2) -> int:
-    """The first of 16, 16 step, 16 step^2 ... that holds n."""
-    most = 16
+def size(n: int) -> int:
+    """The first of 64, 256, 1024, 4096 ... that holds n."""
+    most = 64
     while most < n:
-        most *= step
+        most *= 4
     return most
 
 
-def filled(rows: np.ndarray, n: int) -> np.ndarray:
-    """`rows` followed by zeros, n in all."""
-    return np.concatenate([rows, np.zeros((n - len(rows), *rows.shape[1:]), rows.dtype)])
+def filled(array: np.ndarray, n: int, axis: int = 0) -> Any:
+    """`array` followed by zeros along an axis, n in all."""
+    return np.pad(array, [(0, n - m if i == axis else 0) for i, m in enumerate(array.shape)])
 
 
-def train(estimator: Any, X: np.ndarray, y: np.ndarray, weight: np.ndarray | None, rng: Any, incremental: bool) -> None:
+def _widened(model: MLP, params: Any, X: np.ndarray) -> tuple[MLP, Any, Any]:
+    """The same network on features filled up to a multiple of 16."""
+    n_in = -(-model.sizes[0] // 16) * 16
+    first = Layer(filled(params[0].W, n_in, axis=1), params[0].b)
+    return replace(model, sizes=(n_in, *model.sizes[1:])), (first, *params[1:]), filled(X, n_in, axis=1)
+
+
+def train(estimator: Any, X: Any, y: Any, weight: Any, rng: Any, incremental: bool) -> None:
     """Train coefs_ and intercepts_ further, on (X, y) as `losses.targets` has them; one epoch if incremental."""
-    model, dtype = estimator._model, X.dtype
-    held_out = None
+    model, params, X = _widened(estimator._model, params_of(estimator), X)
+    dtype, held_out = X.dtype, None
     if estimator.early_stopping:
         X, y, weight, held_out = _hold_out(estimator, X, y, weight, rng)
+    if estimator._seed is None:  # of the order of the samples and of dropout, drawn last: all before is as scikit-learn draws it
+        estimator._seed = int(rng.randint(2**31 - 1))
     n = len(X)
     batch = min(200, n) if estimator.batch_size == "auto" else int(estimator.batch_size)
     if batch > n:
         warnings.warn(f"batch_size {batch} is larger than the {n} training samples and is clipped", stacklevel=4)
     steps, shuffled = -(-n // batch), estimator.shuffle and batch < n
     if batch >= n:  # the order in a sum over all samples is of no consequence
-        batch = size(n) if n <= 256 else n
+        batch = size(n) if n <= SMALL else n
         weight = filled(np.ones(n, dtype) if weight is None else weight, batch)
         X, y = filled(X, batch), filled(y, batch)
     if not incremental or getattr(estimator, "_optimizer", ("", None))[0] != estimator.solver:
@@ -109,8 +122,8 @@ def train(estimator: Any, X: np.ndarray, y: np.ndarray, weight: np.ndarray | Non
 
     with precision(dtype):
         spec, numbers = hparams()
-        data = Data(*(None if a is None else jnp.asarray(a) for a in (X, y, weight, *(held_out or (None, None, None)))))
-        state = _start(estimator, numbers, steps)
+        data = jax.device_put(Data(X, y, weight, *(held_out or (None, None, None))))
+        state = _start(estimator, params, numbers, steps)
         epochs, done, finished = 1 if incremental else int(estimator.max_iter), 0, False
         while done < epochs and not finished:
             # Until the rule could stop at the soonest, so that no epoch is ever one too many.
@@ -136,9 +149,9 @@ def train(estimator: Any, X: np.ndarray, y: np.ndarray, weight: np.ndarray | Non
     estimator.n_iter_ = done
 
 
-def _start(estimator: Any, hparams: Any, steps: int) -> LaneState:
+def _start(estimator: Any, params: Params, hparams: Any, steps: int) -> LaneState:
     """The lane's state: the estimator's weights, the optimizer's state if it goes on, the counts."""
-    state = _begin(hparams, params_of(estimator))
+    state = _begin(hparams, params)
     kept = estimator._optimizer[1]
     epoch = len(estimator.loss_curve_)
     best = estimator.best_validation_score_ if estimator.early_stopping else None
@@ -148,7 +161,7 @@ def _start(estimator: Any, hparams: Any, steps: int) -> LaneState:
         epoch=np.int32(epoch),
         step=np.int32(epoch * steps),
     )
-    return jax.tree.map(jnp.array, state)  # copies: the lane is donated its state
+    return jax.tree.map(np.asarray, state)  # so that the lane, which is donated its state, owns what it is given
 
 
 def _hold_out(estimator: Any, X: np.ndarray, y: np.ndarray, weight: np.ndarray | None, rng: Any) -> tuple[Any, Any, Any, Any]:
