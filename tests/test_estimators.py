@@ -2,7 +2,6 @@
 
 import math
 import pickle
-import warnings
 
 import jax.numpy as jnp
 import numpy as np
@@ -17,8 +16,10 @@ from sklearn.neural_network import MLPRegressor as SklearnRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
+from threadpoolctl import threadpool_limits
 
 import mlp_opt as mo
+from mlp_opt import train
 from mlp_opt.estimators import parameters
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -66,7 +67,7 @@ def test_one_step_of_gradient_descent_is_scikit_learns(task, dtype):
     assert_same_weights(ours, theirs, 20 * np.finfo(dtype).eps)
     assert ours.out_activation_ == theirs.out_activation_
     if task != "two outputs":  # where scikit-learn's loss_ is not the function that its gradient belongs to
-        assert ours.loss_ == pytest.approx(theirs.loss_, rel=20 * np.finfo(dtype).eps)
+        assert ours.loss_ == pytest.approx(theirs.loss_, rel=float(20 * np.finfo(dtype).eps))
 
 
 SOLVERS = {
@@ -87,7 +88,7 @@ def test_a_whole_fit_is_scikit_learns(given):
     assert ours.t_ == theirs.t_
     assert_same_weights(ours, theirs, 1e-9)
     np.testing.assert_allclose(ours.loss_curve_, theirs.loss_curve_, rtol=1e-9)
-    np.testing.assert_allclose(ours.predict_proba(X), theirs.predict_proba(X), rtol=1e-7)
+    np.testing.assert_allclose(ours.predict_proba(X), theirs.predict_proba(X), rtol=1e-7, atol=1e-12)  # theirs is 1 - p
     if "early_stopping" not in given:
         assert ours.best_loss_ == pytest.approx(theirs.best_loss_, rel=1e-9)
         return
@@ -181,8 +182,19 @@ def test_what_scikit_learn_does_not_have():
     assert len(ours.validation_loss_curve_) == 60
     again = clone(ours).fit(X, LABELS)
     assert_same_weights(ours, again, 0)
-    other = clone(ours).set_params(dropout=0.3, solver_params={"weight_decay": 0.2}).fit(X, LABELS)  # numbers: no new program
-    assert np.abs(other.coefs_[0] - ours.coefs_[0]).max() > 1e-3
+
+
+def test_other_numbers_and_nearby_shapes_are_the_same_program():
+    """Folds of a cross-validation, and data of a few columns more, compile nothing: n to 64 or 256, features to 16."""
+    given = {"hidden_layer_sizes": (7,), "max_iter": 3}
+    mo.MLPClassifier(**given).fit(X, LABELS)
+    compiled = train.advance_lane._cache_size()
+    others = {"alpha": 3.0, "learning_rate_init": 0.1, "beta_1": 0.5, "epsilon": 1e-3, "tol": 0.1, "random_state": 9, "max_iter": 5}
+    moved = mo.MLPClassifier(**given | others).fit(X[:51, :10], LABELS[:51], WEIGHT[:51])
+    assert moved.coefs_[0].shape == (10, 7)
+    assert train.advance_lane._cache_size() == compiled
+    mo.MLPClassifier(**given | {"hidden_layer_sizes": (8,)}).fit(X, LABELS)
+    assert train.advance_lane._cache_size() > compiled  # the count does count
 
 
 @pytest.mark.parametrize("rate", parameters.RATES)
@@ -235,7 +247,7 @@ def test_it_works_in_pipelines_searches_and_other_processes():
     np.testing.assert_allclose(scores, cross_val_score(search.best_estimator_, frame, LABELS, cv=3), rtol=1e-12)
     copy = pickle.loads(pickle.dumps(search.best_estimator_))
     np.testing.assert_array_equal(copy.predict_proba(frame), search.best_estimator_.predict_proba(frame))
-    copy[-1].partial_fit(X, LABELS)
+    assert copy.set_params(mlpclassifier__max_iter=5).fit(frame, LABELS)[-1].n_iter_ == 5
 
 
 BAD = {
@@ -290,7 +302,7 @@ def test_it_says_what_it_does(capsys):
     assert capsys.readouterr().out.splitlines()[2] == f"Iteration 3, loss = {ours.loss_:.8f}"
     with pytest.warns(UserWarning, match="larger than the 60 training samples"):
         ours.set_params(batch_size=100).fit(X, LABELS)
-    ours.set_params(tol=10.0, max_iter=100).fit(X, LABELS)
+    ours.set_params(tol=10.0, max_iter=100, batch_size="auto").fit(X, LABELS)
     assert "did not improve more than tol=10.000000 for 10 consecutive epochs. Stopping." in capsys.readouterr().out
     assert ours.n_iter_ == 12  # the first is better than none, then ten without improvement, and one more
 
@@ -302,13 +314,14 @@ SETS = {"breast_cancer": load_breast_cancer, "wine": load_wine, "digits": load_d
 def test_the_defaults_learn_as_well_as_scikit_learns(name):
     """Defaults after scaling, three splits: the mean score is not below scikit-learn's by more than its standard error."""
     data, target = SETS[name](return_X_y=True)
+    if name == "digits":
+        data, target = data[::3], target[::3]
     kinds = pair("one output" if name == "diabetes" else "multiclass")
     scores = []
     for seed in range(3):
         parts = train_test_split(data, target, random_state=seed, test_size=0.25)
         scaler = StandardScaler().fit(parts[0])
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)
+        with threadpool_limits(1):  # NumPy's threads fight over so small products
             fitted = [type(k)(random_state=seed).fit(scaler.transform(parts[0]), parts[2]) for k in kinds]
         scores.append([e.score(scaler.transform(parts[1]), parts[3]) for e in fitted])
     ours, theirs = np.array(scores).T
