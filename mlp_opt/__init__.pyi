@@ -4,6 +4,7 @@ from .backprop import value_and_grad as value_and_grad
 from .errors import InputError as InputError
 from .estimators.classifier import MLPClassifier as MLPClassifier
 from .estimators.regressor import MLPRegressor as MLPRegressor
+from .export.sklearn_export import to_sklearn as to_sklearn
 from .initializers import INITIALIZERS as INITIALIZERS
 from .lane import Data as Data
 from .lane import HParams as HParams

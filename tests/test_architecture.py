@@ -30,6 +30,7 @@ ORDER = [
     ["store"],
     ["experiment"],
     ["sweeps"],
+    ["estimators", "export"],
     ["estimators"],
     ["diagnose"],
     ["figures"],

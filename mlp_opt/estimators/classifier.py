@@ -14,7 +14,7 @@ from sklearn.utils.multiclass import check_classification_targets, type_of_targe
 
 from ..errors import InputError
 from . import parameters
-from .base import BaseMLP
+from .shared import BaseMLP
 
 
 @dataclass(eq=False, repr=False)

@@ -11,7 +11,7 @@ from sklearn.utils.metaestimators import available_if
 
 from ..errors import check_name
 from . import parameters
-from .base import BaseMLP
+from .shared import BaseMLP
 
 
 @dataclass(eq=False, repr=False)
