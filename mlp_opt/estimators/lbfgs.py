@@ -60,6 +60,6 @@ def minimize(estimator: Any, X: np.ndarray, y: np.ndarray, weight: np.ndarray | 
     if estimator.verbose:
         print(f"Iteration {found.nit}, loss = {found.fun:.8f}")
     if found.status != 0:
-        warnings.warn(f"lbfgs stopped after {found.nit} iterations: {found.message}", ConvergenceWarning, stacklevel=4)
+        warnings.warn(f"lbfgs stopped after {found.nit} iterations: {found.message}", ConvergenceWarning, stacklevel=5)
     estimator.n_iter_, estimator.loss_ = min(int(found.nit), int(estimator.max_iter)), float(found.fun)
     set_params(estimator, unpacked(model, found.x.astype(dtype)))

@@ -93,7 +93,7 @@ class BaseMLP(BaseEstimator):
         if self.solver == "lbfgs":
             lbfgs.minimize(self, X, y, weight)
         else:
-            if not hasattr(self, "loss_curve_"):
+            if not hasattr(self, "loss_curve_") or (self.validation_scores_ is not None) != bool(self.early_stopping):
                 self._begin_curves()
             training.train(self, X, y, weight, rng, incremental)
         return self

@@ -13,7 +13,7 @@ import math
 import warnings
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -22,7 +22,7 @@ from sklearn.model_selection import train_test_split
 
 from .. import lane
 from ..errors import InputError
-from ..lane import HISTORY_ROWS, Data, LaneState
+from ..lane import HISTORY_ROWS, Data, HParams, LaneSpec, LaneState
 from ..model import MLP, Layer, Params, forward
 from ..train import advance_lane, prepare_lane
 from . import parameters
@@ -89,47 +89,37 @@ def _widened(model: MLP, params: Any, X: np.ndarray) -> tuple[MLP, Any, Any]:
     return replace(model, sizes=(n_in, *model.sizes[1:])), (first, *params[1:]), filled(X, n_in, axis=1)
 
 
+class Batches(NamedTuple):
+    """How the samples are gone through: n real ones in `steps` batches of `size`, in a new order each epoch or as they come."""
+
+    n: int
+    size: int
+    steps: int
+    shuffled: bool
+
+
 def train(estimator: Any, X: Any, y: Any, weight: Any, rng: Any, incremental: bool) -> None:
     """Train coefs_ and intercepts_ further, on (X, y) as `losses.targets` has them; one epoch if incremental."""
     model, params, X = _widened(estimator._model, params_of(estimator), X)
-    dtype, held_out = X.dtype, None
+    held_out = None, None, None
     if estimator.early_stopping:
         X, y, weight, held_out = _hold_out(estimator, X, y, weight, rng)
     if estimator._seed is None:  # of the order of the samples and of dropout, drawn last: all before is as scikit-learn draws it
         estimator._seed = int(rng.randint(2**31 - 1))
-    n = len(X)
-    batch = min(200, n) if estimator.batch_size == "auto" else int(estimator.batch_size)
-    if batch > n:
-        warnings.warn(f"batch_size {batch} is larger than the {n} training samples and is clipped", stacklevel=4)
-    steps, shuffled = -(-n // batch), estimator.shuffle and batch < n
-    if batch >= n:  # the order in a sum over all samples is of no consequence
-        batch = size(n) if n <= SMALL else n
-        weight = filled(np.ones(n, dtype) if weight is None else weight, batch)
-        X, y = filled(X, batch), filled(y, batch)
-    if not incremental or getattr(estimator, "_optimizer", ("", None))[0] != estimator.solver:
+    X, y, weight, batches = _batches(estimator, X, y, weight)
+    if not incremental or estimator._optimizer[0] != estimator.solver:
         estimator._optimizer, estimator._updates = (estimator.solver, None), 0
         estimator._rate = float(estimator.learning_rate_init)
-
-    def hparams() -> Any:
-        factor = loss_factor(model)
-        rule = parameters.optimizer(estimator, estimator._rate, steps, n, estimator._updates, factor)
-        spec, numbers = prepare_lane(
-            model, rule, len(X), batch_size=batch, seed=estimator._seed, data_seed=None, l2=0.0, dropout=estimator.dropout,
-            label_smoothing=0.0, init_scale=1.0, patience=None, monitor="score", dtype=dtype.name,
-        )  # fmt: skip
-        alpha = float(estimator.alpha) / factor or None
-        return spec, numbers._replace(alpha=alpha, data_seed=numbers.data_seed if shuffled else None)
-
-    with precision(dtype):
-        spec, numbers = hparams()
-        data = jax.device_put(Data(X, y, weight, *(held_out or (None, None, None))))
-        state = _start(estimator, params, numbers, steps)
-        epochs, done, finished = 1 if incremental else int(estimator.max_iter), 0, False
+    epochs, done, finished = 1 if incremental else int(estimator.max_iter), 0, False
+    with precision(X.dtype):
+        spec, hparams = _lane(estimator, model, batches, X)
+        data = jax.device_put(Data(X, y, weight, *held_out))
+        state = _start(estimator, params, hparams, batches.steps)
         while done < epochs and not finished:
             # Until the rule could stop at the soonest, so that no epoch is ever one too many.
             soonest = max(estimator.n_iter_no_change + 1 - estimator._no_improvement_count, 1)
             call, first = int(min(soonest, epochs - done, HISTORY_ROWS)), len(estimator.loss_curve_)
-            state, history = advance_lane(spec, state, numbers, data, first, first + call)
+            state, history = advance_lane(spec, state, hparams, data, first, first + call)
             if int(state.diverged_at):
                 raise InputError(
                     f"training diverged in epoch {int(state.epoch)}: the objective was not finite; "
@@ -137,16 +127,45 @@ def train(estimator: Any, X: Any, y: Any, weight: Any, rng: Any, incremental: bo
                 )
             for row in np.asarray(history, np.float64)[:call]:
                 done += 1
-                _record(estimator, row, loss_factor(model), done, n)
-            estimator._updates += call * steps
+                _record(estimator, row, loss_factor(model), done, batches.n)
+            estimator._updates += call * batches.steps
             if estimator._no_improvement_count > estimator.n_iter_no_change:
                 finished = _stops(estimator)
-                spec, numbers = hparams()
+                spec, hparams = _lane(estimator, model, batches, X)
         if not finished and not incremental:
-            warnings.warn(f"the loss was still falling after max_iter={done} epochs", ConvergenceWarning, stacklevel=4)
+            warnings.warn(
+                f"all of max_iter={done} epochs were done before the training converged (see tol and n_iter_no_change)",
+                ConvergenceWarning,
+                stacklevel=5,
+            )
         estimator._optimizer = (estimator.solver, jax.tree.map(np.asarray, state.opt_state))
         set_params(estimator, state.best if estimator.early_stopping else state.params)
     estimator.n_iter_ = done
+
+
+def _batches(estimator: Any, X: Any, y: Any, weight: Any) -> tuple[Any, Any, Any, Batches]:
+    """(X, y, weight), filled up where one batch holds all of them, and their batches."""
+    n = len(X)
+    batch = min(200, n) if estimator.batch_size == "auto" else int(estimator.batch_size)
+    if batch > n:
+        warnings.warn(f"batch_size {batch} is larger than the {n} training samples and is clipped", stacklevel=6)
+    if batch < n:
+        return X, y, weight, Batches(n, batch, -(-n // batch), bool(estimator.shuffle))
+    batch = size(n) if n <= SMALL else n
+    weight = filled(np.ones(n, X.dtype) if weight is None else weight, batch)
+    return filled(X, batch), filled(y, batch), weight, Batches(n, batch, 1, False)  # the order in a sum is of no consequence
+
+
+def _lane(estimator: Any, model: MLP, batches: Batches, X: Any) -> tuple[LaneSpec, HParams]:
+    """The lane of the estimator's parameters, at the present learning rate."""
+    factor = loss_factor(model)
+    rule = parameters.optimizer(estimator, estimator._rate, batches.steps, batches.n, estimator._updates, factor)
+    spec, hparams = prepare_lane(
+        model, rule, len(X), batch_size=batches.size, seed=estimator._seed, data_seed=None, l2=0.0, dropout=estimator.dropout,
+        label_smoothing=0.0, init_scale=1.0, patience=None, monitor="score", dtype=X.dtype.name,
+    )  # fmt: skip
+    alpha = float(estimator.alpha) / factor or None  # what the factor multiplies again
+    return spec, hparams._replace(alpha=alpha, data_seed=hparams.data_seed if batches.shuffled else None)
 
 
 def _start(estimator: Any, params: Params, hparams: Any, steps: int) -> LaneState:
