@@ -31,7 +31,6 @@ ORDER = [
     ["experiment"],
     ["sweeps"],
     ["estimators", "export"],
-    ["estimators"],
     ["diagnose"],
     ["figures"],
     ["__init__"],
