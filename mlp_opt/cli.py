@@ -31,7 +31,7 @@ Train and understand multilayer perceptrons and their optimizers.
   mlp-opt landscape DATA      draw the loss that several optimizers see
   mlp-opt check               prove gradients and optimizers on this machine
   mlp-opt figures             make the pictures of the notes, and a page that shows them
-  mlp-opt datasets            list the data sets that need no download
+  mlp-opt datasets            list the data sets that need no download; write one as a table
 
 DATA is the name of a data set, or a table: a file .csv, .csv.gz, .tsv, .parquet or .npz.
 mlp-opt COMMAND --help tells the options of a command; mlp-opt --version the version.
@@ -171,7 +171,7 @@ def _datasets(args: list[str]) -> int:
     options: Datasets = _parse(Datasets, "datasets", args)
     from .commands import datasets
 
-    return datasets.main(options.json)
+    return datasets.write(options.name, options.out) if options.name else datasets.main(options.json)
 
 
 COMMANDS: dict[str, Callable[[list[str]], int]] = {

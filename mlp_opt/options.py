@@ -155,7 +155,12 @@ class Figures:
 
 @dataclass(frozen=True)
 class Datasets:
-    """List the data sets that need no download."""
+    """List the data sets that need no download; or write one of them as a table."""
+
+    name: tyro.conf.Positional[str] = ""
+    """Of a data set to write; none: list them."""
+    out: Path | None = None
+    """New file for it, .csv or .parquet."""
 
     json: bool = False
     """Print the list as JSON."""
