@@ -81,8 +81,8 @@ def _train(args: list[str]) -> int:
     from .commands import train
 
     if options.from_ is not None:
-        return train.again(options.from_, (options.trial, options.fold, options.repeat), options.out, options.json)
-    return train.main(options.run, options.out, options.resume, options.json)
+        return train.again(options.from_, (options.trial, options.fold, options.repeat), options.out, options.json, options.tensorboard)
+    return train.main(options.run, options.out, options.resume, options.json, options.tensorboard)
 
 
 def _sweep(args: list[str]) -> int:
@@ -95,7 +95,9 @@ def _sweep(args: list[str]) -> int:
     config, settings, space, when = load_sweep_toml(path) if path else ({}, {}, {}, [])
     default = Sweep(sweep=SweepConfig(**settings), run=TrainConfig(**config))
     options: Sweep = _parse(Sweep, "sweep", args, default)
-    if options.resume is not None and options != dataclasses.replace(default, resume=options.resume, json=options.json):
+    if options.resume is not None and options != dataclasses.replace(
+        default, resume=options.resume, json=options.json, tensorboard=options.tensorboard
+    ):
         raise InputError(f"--resume {options.resume} takes its configuration from the folder; give no other options")
     for line in options.space:
         if isinstance(space, list):
@@ -112,9 +114,9 @@ def _sweep(args: list[str]) -> int:
     from .commands import sweep
 
     if options.resume is not None:
-        return sweep.resume(options.resume, options.json)
+        return sweep.resume(options.resume, options.json, options.tensorboard)
     where = str(path) if path and not options.space else "--space" if options.space else "space"
-    return sweep.main(options.run, options.sweep, space or DEFAULT_SPACE, when, options.out, where, options.json)
+    return sweep.main(options.run, options.sweep, space or DEFAULT_SPACE, when, options.out, where, options.json, options.tensorboard)
 
 
 def _predict(args: list[str]) -> int:

@@ -30,6 +30,8 @@ class Train:
     """With --from: the fold, of a cross-validated sweep."""
     repeat: int = 0
     """With --from: which of the trial's seeds, from 0."""
+    tensorboard: bool = False
+    """Write the losses and scores of each epoch for TensorBoard, too, into DIR/tensorboard (needs tensorboardX)."""
     json: bool = False
     """Print the result as one JSON object."""
 
@@ -53,6 +55,8 @@ class Sweep:
     """New folder for the sweep; default: runs/DATASET-sweep-1, -2, ..."""
     resume: Path | None = None
     """Folder of an interrupted sweep to continue, with its own configuration."""
+    tensorboard: bool = False
+    """Write the best trials for TensorBoard, too: epochs, hyperparameters and scores, into DIR/tensorboard (needs tensorboardX)."""
     json: bool = False
     """Print the result as one JSON object."""
 

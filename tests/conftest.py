@@ -2,10 +2,26 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
+
 import jax
 import pytest
 
 jax.config.update("jax_default_matmul_precision", "highest")  # parity bounds need it on GPU and TPU
+
+
+def pytest_configure(config):
+    """Compiled programs in a new folder, for this session only: its workers and the processes that tests start share it.
+
+    What is compiled is the same as without it; what was compiled once is not compiled again by another process.
+    """
+    if not hasattr(config, "workerinput"):
+        folder = tempfile.TemporaryDirectory(prefix="mlp_opt-tests-", ignore_cleanup_errors=True)
+        config.add_cleanup(folder.cleanup)
+        os.environ |= {"JAX_COMPILATION_CACHE_DIR": folder.name, "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0"}
+    jax.config.update("jax_compilation_cache_dir", os.environ["JAX_COMPILATION_CACHE_DIR"])
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
 
 
 def pytest_collection_modifyitems(items):

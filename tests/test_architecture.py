@@ -23,6 +23,7 @@ ORDER = [
     ["surfaces"],
     ["races"],
     ["metrics"],
+    ["export"],
     ["lane"],
     ["train"],
     ["config"],

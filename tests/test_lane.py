@@ -16,6 +16,9 @@ XV, YV = RNG.normal(size=(11, 4)).astype(np.float32), RNG.integers(0, 3, 11)
 MODEL = mo.MLP((4, 5, 3), "tanh")
 
 
+value_and_grad = jax.jit(mo.value_and_grad, static_argnums=0)
+
+
 def by_hand(epochs, batch, rate=0.1, seed=0, weight=None):
     """The lane once more as a Python loop over unpadded batches: params and mean objective of each epoch."""
     params = mo.init(MODEL, jax.random.fold_in(jax.random.key(seed), 0))
@@ -27,7 +30,7 @@ def by_hand(epochs, batch, rate=0.1, seed=0, weight=None):
         for start in range(0, 37, batch):
             rows = np.asarray(order[start : start + batch])
             w = None if weight is None else jnp.asarray(weight[rows], jnp.float32)
-            value, grads = mo.value_and_grad(MODEL, params, jnp.asarray(X[rows]), jnp.asarray(Y[rows]), sample_weight=w)
+            value, grads = value_and_grad(MODEL, params, jnp.asarray(X[rows]), jnp.asarray(Y[rows]), sample_weight=w)
             params = jax.tree.map(lambda p, g: p - rate * g, params, grads)
             share = len(rows) if weight is None else weight[rows].sum()
             total, size = total + share * float(value), size + share

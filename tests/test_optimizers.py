@@ -126,11 +126,14 @@ def test_the_drafts_momentum_is_stable_only_below_one_minus_mu(mu, x64):
     draft, ours = 1 - mu, 2 * (1 + mu)
     assert _growth(False, mu, 0.99 * draft) < 1 < _growth(False, mu, 1.01 * draft)
     assert _growth(True, mu, 0.99 * ours) < 1 < _growth(True, mu, 1.01 * ours)
-    optimizer, w = mo.momentum(0.99 * ours, mu), jnp.ones(())  # and the rule that ships is the stable one
-    state = optimizer.init(w)
-    for _ in range(3000):
+    optimizer = mo.momentum(0.99 * ours, mu)  # and the rule that ships is the stable one
+
+    def step(_, carry):
+        w, state = carry
         updates, state = optimizer.update(w, state)
-        w = w + updates
+        return w + updates, state
+
+    w, _ = jax.lax.fori_loop(0, 3000, step, (jnp.ones(()), optimizer.init(jnp.ones(()))))
     assert abs(float(w)) < 1e-3
 
 

@@ -15,7 +15,8 @@ from mlp_opt.store.model_files import TrainedModel
 
 def trained(dtype=jnp.float32, **model):
     shape = mo.MLP(**({"sizes": (3, 4, 2), "activation": ("tanh",)} | model))
-    params = mo.init(shape, jax.random.key(0), dtype=dtype)
+    rng, ends = np.random.default_rng(0), zip(shape.sizes[1:], shape.sizes[:-1], strict=True)
+    params = tuple(mo.Layer(jnp.asarray(rng.normal(size=(n, m)), dtype), jnp.asarray(rng.normal(size=n), dtype)) for n, m in ends)
     numbers = Numbers(np.array([1.0, 2, 3]), np.array([2.0, 2, 2]), np.zeros(3), (), np.inf)
     encoder = Encoder(("x", "y", "z"), ("number",) * 3, numbers, (), (), (), np.zeros(()), np.ones(()))
     return TrainedModel(shape, params, encoder, "multiclass", ("a", "b"), ("kind",), {"metrics": {"test_accuracy": 0.5}})

@@ -148,11 +148,15 @@ def gid(figure, name):
     return figure.findobj(match=lambda artist: artist.get_gid() == name)
 
 
+def headline(table, metric):
+    return sweep.headline(table, 21.3, "two moons, one H200", metric)
+
+
 @pytest.mark.parametrize("stem", ["headline", "sensitivity"])
 @pytest.mark.parametrize("kind", ["random", "regression", "all diverged"])
 def test_every_lane_is_drawn_once(stem, kind):
     table, metric = sweeps(kind)
-    figure = drawn(table, metric, kind)[stem]
+    figure = headline(table, metric) if stem == "headline" else sweep.sensitivity(table, varied(table), SCALES, metric)
     bad = table.filter(pl.col("status") == "diverged")
     crosses = np.concatenate([line.get_xdata() for line in gid(figure, "diverged")])
     np.testing.assert_array_equal(np.sort(crosses), bad["learning_rate"].sort())
@@ -167,7 +171,7 @@ def test_every_lane_is_drawn_once(stem, kind):
 
 def test_headline_says_how_many_in_how_long_and_rings_the_highest():
     table, metric = sweeps("random", 1200)
-    figure = drawn(table, metric)["headline"]
+    figure = headline(table, metric)
     (axes,) = figure.axes
     assert axes.get_title().strip() == "1,200 networks in 21 s"
     assert axes.get_title(loc="left") == "two moons, one H200"

@@ -20,7 +20,7 @@ from rich.table import Table
 
 from ..config import SweepConfig, TrainConfig, load_sweep_toml
 from ..errors import InputError
-from ..store import files
+from ..store import files, tensorboard
 from ..store.sweep_folder import CONFIG
 from . import progress
 from .signals import asked_to_stop
@@ -30,9 +30,12 @@ LIVE_EVERY_S = 0.5
 
 
 def main(
-    config: TrainConfig, settings: SweepConfig, space: dict[str, Any], when: list[Any], out: Path | None, where: str, as_json: bool
-) -> int:
+    config: TrainConfig, settings: SweepConfig, space: dict[str, Any], when: list[Any], out: Path | None, where: str,
+    as_json: bool, to_tensorboard: bool = False,
+) -> int:  # fmt: skip
     """Start a sweep. 0 when finished, 1 if every run diverged, 130 when interrupted (and resumable)."""
+    if to_tensorboard:
+        tensorboard.check()
     _precision(config)
     from ..sweeps import run, study
 
@@ -40,17 +43,19 @@ def main(
     progress.table(made.data, made.folds[0][2])
     folder = files.new_folder(out or files.next_folder(Path("runs"), config.dataset, "-sweep"))
     run.start(made, space, when, folder)
-    return _run(made, folder, as_json)
+    return _run(made, folder, as_json, to_tensorboard)
 
 
-def resume(folder: Path, as_json: bool) -> int:
+def resume(folder: Path, as_json: bool, to_tensorboard: bool = False) -> int:
     """Go on with an unfinished sweep."""
+    if to_tensorboard:
+        tensorboard.check()
     if (folder / "result.json").exists():
         raise InputError(f"{folder} holds no unfinished sweep: it is finished; look at it with: mlp-opt sweep show {folder}")
     _precision(TrainConfig(**load_sweep_toml(folder / CONFIG)[0]))
     from ..sweeps import study
 
-    return _run(study.open_study(folder), folder, as_json)
+    return _run(study.open_study(folder), folder, as_json, to_tensorboard)
 
 
 def show(folder: Path, top: int, as_json: bool) -> int:
@@ -66,8 +71,8 @@ def show(folder: Path, top: int, as_json: bool) -> int:
     return 0
 
 
-def _run(made: Any, folder: Path, as_json: bool) -> int:
-    from ..sweeps import results, run
+def _run(made: Any, folder: Path, as_json: bool, to_tensorboard: bool) -> int:
+    from ..sweeps import results, run, table
 
     stop = threading.Event()
     try:
@@ -79,6 +84,8 @@ def _run(made: Any, folder: Path, as_json: bool) -> int:
         print(f"stopped; continue with: mlp-opt sweep --resume {folder}", file=sys.stderr)
         return 130
     _report(found, made, folder)
+    if to_tensorboard:
+        tensorboard.write_sweep(folder, found.table, found.histories, table.names(made.dimensions))
     results.write_result(found, folder)
     result = results.summary(found)
     if as_json:

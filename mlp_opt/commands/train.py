@@ -15,15 +15,17 @@ from rich.console import Console
 from ..config import TrainConfig, dump_toml, load_sweep_toml, load_toml
 from ..figures.curves import curves, png
 from ..lane import LaneState
-from ..store import files, model_files, run_folder
+from ..store import files, model_files, run_folder, tensorboard
 from . import progress
 from .signals import asked_to_stop
 
 CHECKPOINT_EVERY_S = 30.0
 
 
-def main(config: TrainConfig, out: Path | None, resume: Path | None, as_json: bool) -> int:
+def main(config: TrainConfig, out: Path | None, resume: Path | None, as_json: bool, to_tensorboard: bool = False) -> int:
     """Train and save. 0 when finished, 1 when the run diverged, 130 when interrupted (and resumable)."""
+    if to_tensorboard:
+        tensorboard.check()
     if resume is not None:
         config = TrainConfig(**load_toml(resume / "config.toml"))
     if config.dtype == "float64":
@@ -46,6 +48,7 @@ def main(config: TrainConfig, out: Path | None, resume: Path | None, as_json: bo
         folder = files.new_folder(out or files.next_folder(Path("runs"), config.dataset))
         files.write(folder / "config.toml", dump_toml(config))
 
+    scalars = tensorboard.Scalars(folder / tensorboard.FOLDER) if to_tensorboard else None
     started = time.perf_counter()
     asked: list[bool] = []
     with asked_to_stop(lambda: asked.append(True)), progress.epochs(config.epochs) as show:
@@ -54,6 +57,8 @@ def main(config: TrainConfig, out: Path | None, resume: Path | None, as_json: bo
         def on_epochs(history: dict[str, Any], state: LaneState) -> bool:
             nonlocal saved
             show(history)
+            if scalars is not None:
+                scalars.write(history)
             if time.monotonic() - saved >= CHECKPOINT_EVERY_S:
                 run_folder.save_checkpoint(folder, state, history)
                 saved = time.monotonic()
@@ -61,6 +66,8 @@ def main(config: TrainConfig, out: Path | None, resume: Path | None, as_json: bo
 
         run = ex.run(experiment, on_epochs, state, history)
     seconds = time.perf_counter() - started
+    if scalars is not None:
+        scalars.close()
     if run.stopped == "interrupted" and run.state is not None:
         run_folder.save_checkpoint(folder, run.state, run.history)
         done = len(run.history["epoch"])
@@ -69,10 +76,12 @@ def main(config: TrainConfig, out: Path | None, resume: Path | None, as_json: bo
     return _finish(experiment, run, folder, seconds, as_json)
 
 
-def again(sweep: Path, lane: tuple[int, int, int], out: Path | None, as_json: bool) -> int:
+def again(sweep: Path, lane: tuple[int, int, int], out: Path | None, as_json: bool, to_tensorboard: bool = False) -> int:
     """Train a lane (trial, fold, repeat) of a sweep once more, to the same bits, and save it as `main` does."""
     from ..sweeps import replay
 
+    if to_tensorboard:
+        tensorboard.check()
     if load_sweep_toml(sweep / "config.toml")[0].get("dtype") == "float64":
         jax.config.update("jax_enable_x64", True)
     experiment, go = replay.prepare(sweep, lane)
@@ -80,7 +89,12 @@ def again(sweep: Path, lane: tuple[int, int, int], out: Path | None, as_json: bo
     files.write(folder / "config.toml", dump_toml(experiment.config))
     started = time.perf_counter()
     run = go()
-    return _finish(experiment, run, folder, time.perf_counter() - started, as_json)
+    seconds = time.perf_counter() - started
+    if to_tensorboard:
+        scalars = tensorboard.Scalars(folder / tensorboard.FOLDER)
+        scalars.write(run.history)
+        scalars.close()
+    return _finish(experiment, run, folder, seconds, as_json)
 
 
 def _finish(experiment: Any, run: Any, folder: Path, seconds: float, as_json: bool) -> int:

@@ -17,7 +17,7 @@ import numpy as np
 import optax
 
 from .. import schedules
-from ..optimizers import OPTIMIZERS, apply_updates
+from ..optimizers import OPTIMIZERS, apply_updates, as_pytree
 from .literal import FORMULAS
 
 BOUND = 1e-14
@@ -42,7 +42,11 @@ def gradients(steps: int = STEPS, n: int = 12, seed: int = 0) -> np.ndarray:
 
 def path(optimizer: Any, g: np.ndarray) -> np.ndarray:
     """The weights (steps, n) that an (init, update) pair makes of fixed gradients, from w = 1."""
+    return np.asarray(_path(as_pytree(optimizer), jnp.asarray(g)))
 
+
+@jax.jit
+def _path(optimizer: Any, g: Any) -> Any:  # the numbers of our optimizers are leaves: another epsilon is the same program
     def step(carry: Any, gradient: Any) -> Any:
         w, state = carry
         updates, state = optimizer.update({"w": gradient}, state, w)
@@ -50,7 +54,7 @@ def path(optimizer: Any, g: np.ndarray) -> np.ndarray:
         return (w, state), w["w"]
 
     w = {"w": jnp.ones(g.shape[1], g.dtype)}
-    return np.asarray(jax.jit(lambda: jax.lax.scan(step, (w, optimizer.init(w)), jnp.asarray(g)))()[1])
+    return jax.lax.scan(step, (w, optimizer.init(w)), g)[1]
 
 
 def gap(found: np.ndarray, expected: np.ndarray) -> float:
