@@ -19,6 +19,7 @@ from mlp_opt.store.sweep_folder import SweepFolder
 from mlp_opt.sweeps import replay, results, run, study, tiles
 
 SPACE = {"learning_rate": {"log_uniform": [1e-3, 1.0]}, "optimizer": ["momentum", "adam"]}
+RATES = {"learning_rate": SPACE["learning_rate"]}  # one program: enough where the optimizer does not matter
 BASE = {"hidden": (8,), "epochs": 6, "batch_size": 16}
 
 
@@ -100,7 +101,7 @@ def test_bits_do_not_depend_on_place_or_on_how_a_tile_is_filled():
 
 
 def test_all_diverged_is_no_crash():
-    found = mo.sweep({"learning_rate": [1e30, 1e31]}, "iris", **BASE, optimizer="sgd", method="grid")
+    found = mo.sweep({"learning_rate": [1e30, 1e31]}, "iris", **BASE, optimizer="sgd", method="grid", tile=4)
     assert found.best is None
     assert found.ensemble is None
     assert found.leaderboard.is_empty()
@@ -116,7 +117,7 @@ def test_folds_and_repeats_are_lanes_and_the_test_part_is_never_in_them():
         np.testing.assert_allclose(scaler.X(rows.X).mean(axis=0), 0, atol=1e-9)
         assert len(rows.y) + len(part.y) <= 120
     assert len(held) == 3 * counts.pop()
-    found = mo.sweep(SPACE, "iris", **BASE, trials=4, folds=3, repeats=2, tile=4)
+    found = mo.sweep(RATES, "iris", **BASE, trials=4, folds=3, repeats=2, tile=4)
     assert len(found.table) == 4 * 6
     assert found.table.group_by("trial").agg(pl.col("seed").unique().sort())["seed"].to_list() == [[0, 1]] * 4
     best = found.leaderboard.row(0, named=True)
@@ -235,8 +236,8 @@ def test_the_damaged_checkpoint_of_a_tile_gives_way_to_the_one_before(tmp_path):
 
 def test_a_trial_trained_again_has_the_same_bits(tmp_path):
     settings = {"folds": 2, "repeats": 2, "trials": 5, "patience": 2, "epochs": 12}
-    path = folder_of(tmp_path / "sweep", make(**settings))
-    table = run.run(make(**settings), path).table
+    path = folder_of(tmp_path / "sweep", make(RATES, **settings), RATES)
+    table = run.run(make(RATES, **settings), path).table
     for lane in ((0, 0, 0), (3, 1, 1)):
         _, go = replay.prepare(path, lane)
         again = go()
@@ -320,7 +321,7 @@ def test_a_list_of_trials_is_taken_as_it_is(tmp_path):
         {"learning_rate": 0.1, "hidden": [4, 4]},
         {"optimizer": "momentum", "optimizer_options": {"momentum": 0.5}},
     ]
-    found = mo.sweep(given, "iris", **BASE, out=tmp_path / "s")
+    found = mo.sweep(given, "iris", **BASE, tile=4, out=tmp_path / "s")
     assert found.table["learning_rate"].to_list() == [0.01, 0.1, None]
     assert found.table["hidden"].to_list() == [None, "4-4", None]
     assert mo.load_sweep(tmp_path / "s").drop("seconds").equals(found.table.drop("seconds"))
@@ -356,12 +357,15 @@ def test_optuna_asks_and_is_told_in_batches(direction, monitor):
 
 
 def test_all_devices_are_used_to_the_same_bits(plain):
+    adam = plain.table.filter(pl.col("optimizer") == "adam")
+    assert len(adam) > 4  # more than one tile
     script = f"""
 import jax, json, mlp_opt as mo
 seen = set()
 def look(engine):
     seen.update(key[1] for key in engine.trainer.compiled if isinstance(key[0], int))
-found = mo.sweep({SPACE!r}, "iris", **{BASE!r}, trials=12, tile=4, workers=2, on_progress=look)
+given = [dict(learning_rate=rate) for rate in {adam["learning_rate"].to_list()!r}]
+found = mo.sweep(given, "iris", **{BASE!r}, tile=4, workers=2, on_progress=look)
 print(json.dumps([jax.device_count(), len(seen), found.table["val_loss"].to_list()]))
 """
     environment = os.environ | {"XLA_FLAGS": "--xla_force_host_platform_device_count=2"}
@@ -369,7 +373,7 @@ print(json.dumps([jax.device_count(), len(seen), found.table["val_loss"].to_list
     assert done.returncode == 0, done.stderr
     devices, used, losses = json.loads(done.stdout.splitlines()[-1])
     assert (devices, used) == (2, 2)
-    assert losses == plain.table["val_loss"].to_list()
+    assert losses == adam["val_loss"].to_list()
 
 
 def test_reading_a_sweep_under_way_touches_nothing_in_its_folder(tmp_path):
@@ -431,13 +435,13 @@ def test_the_refit_after_folds_has_a_schedule_for_its_own_rows():
 
 def test_numpy_numbers_arrays_and_tuples_are_taken():
     space = {"learning_rate": np.geomspace(1e-3, 1e-1, 3), "l2": (np.float32(0.5), 0.25), "hidden": ((4,), [np.int64(5), 5])}
-    made = mo.sweep(space, "iris", **BASE | {"epochs": 1}, method="grid")
+    made = mo.sweep(space, "iris", **BASE | {"epochs": 1}, method="grid", tile=4)
     assert len(made.table) == 12
     assert set(made.table["hidden"]) == {"4", "5-5"}
 
 
 def test_only_the_seed_varies():
-    found = mo.sweep({"seed": [1, 2, 3]}, "iris", **BASE, method="grid")
+    found = mo.sweep({"seed": [1, 2, 3]}, "iris", **BASE, method="grid", tile=4)
     assert found.table["seed"].to_list() == [1, 2, 3]
     assert found.table["val_loss"].n_unique() == 3
 
