@@ -4,7 +4,6 @@ from .backprop import value_and_grad as value_and_grad
 from .errors import InputError as InputError
 from .estimators.classifier import MLPClassifier as MLPClassifier
 from .estimators.regressor import MLPRegressor as MLPRegressor
-from .export.sklearn_export import to_sklearn as to_sklearn
 from .export.frameworks import from_equinox as from_equinox
 from .export.frameworks import from_flax as from_flax
 from .export.frameworks import from_torch_state_dict as from_torch_state_dict
@@ -12,6 +11,7 @@ from .export.frameworks import to_equinox as to_equinox
 from .export.frameworks import to_flax as to_flax
 from .export.frameworks import to_torch_state_dict as to_torch_state_dict
 from .export.onnx_export import to_onnx as to_onnx
+from .export.sklearn_export import to_sklearn as to_sklearn
 from .initializers import INITIALIZERS as INITIALIZERS
 from .lane import Data as Data
 from .lane import HParams as HParams

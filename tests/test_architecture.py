@@ -23,7 +23,6 @@ ORDER = [
     ["surfaces"],
     ["races"],
     ["metrics"],
-    ["export"],
     ["lane"],
     ["train"],
     ["config"],
