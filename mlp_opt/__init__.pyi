@@ -11,6 +11,7 @@ from .export.frameworks import to_equinox as to_equinox
 from .export.frameworks import to_flax as to_flax
 from .export.frameworks import to_torch_state_dict as to_torch_state_dict
 from .export.onnx_export import to_onnx as to_onnx
+from .export.onnx_model import trained_to_onnx as trained_to_onnx
 from .export.sklearn_export import to_sklearn as to_sklearn
 from .initializers import INITIALIZERS as INITIALIZERS
 from .lane import Data as Data

@@ -17,7 +17,7 @@ import tyro
 
 from .config import DEFAULT_SPACE, OPTION_TABLES, Kinds, Options, SweepConfig, TrainConfig, load_sweep_toml, load_toml
 from .errors import InputError, check_name
-from .options import Check, Datasets, Figures, Landscape, Predict, Race, Show, Sweep, Train
+from .options import Check, Datasets, Export, Figures, Landscape, Predict, Race, Show, Sweep, Train
 
 USAGE = """usage: mlp-opt COMMAND [OPTIONS]
 
@@ -27,6 +27,7 @@ Train and understand multilayer perceptrons and their optimizers.
   mlp-opt sweep DATA          train hundreds of networks at once, keep the best
   mlp-opt sweep show DIR      the best trials of a sweep
   mlp-opt predict MODEL DATA  a saved model's predictions for each row of a table
+  mlp-opt export MODEL        a saved model as an ONNX file
   mlp-opt race SURFACE        race optimizers on a function of two variables
   mlp-opt landscape DATA      draw the loss that several optimizers see
   mlp-opt check               prove gradients and optimizers on this machine
@@ -127,6 +128,14 @@ def _predict(args: list[str]) -> int:
     return predict.main(options.model, options.data, options.out, options.keep)
 
 
+def _export(args: list[str]) -> int:
+    options: Export = _parse(Export, "export", args)
+    _before_jax()
+    from .commands import export
+
+    return export.main(options.model, options.out, options.bare)
+
+
 def _race(args: list[str]) -> int:
     for i in range(len(args) - 2, -1, -1):
         if args[i] in ("--start", "--x", "--y"):  # -1.5,2 after one of these is no option
@@ -180,6 +189,7 @@ COMMANDS: dict[str, Callable[[list[str]], int]] = {
     "train": _train,
     "sweep": _sweep,
     "predict": _predict,
+    "export": _export,
     "race": _race,
     "landscape": _landscape,
     "check": _check,

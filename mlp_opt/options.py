@@ -91,6 +91,18 @@ class Predict:
 
 
 @dataclass(frozen=True)
+class Export:
+    """Write a saved model as ONNX, its encoder included: columns as they come in, predictions in the data's units out."""
+
+    model: tyro.conf.Positional[Path]
+    """Folder of a run, of a sweep (its best model) or of a model."""
+    out: Path | None = None
+    """New file, .onnx; needed."""
+    bare: bool = False
+    """The network alone: it reads encoded rows X, and its outputs are not scaled back."""
+
+
+@dataclass(frozen=True)
 class Race:
     """Race optimizers on a surface: pictures, an animation, the paths as a table, all in one page.
 

@@ -1,15 +1,24 @@
 """ONNX models, run by onnxruntime: the same predictions as ours."""
 
+import dataclasses
+
+import jax
 import jax.numpy as jnp
 import numpy as np
 import onnx
 import onnxruntime
+import polars as pl
 import pytest
 from onnx import helper, numpy_helper
 
 import mlp_opt as mo
+from mlp_opt import cli, experiment
 from mlp_opt.activations import ACTIVATIONS
+from mlp_opt.data import dataset, encode, sources
 from mlp_opt.model import predict
+from mlp_opt.store.model_files import TrainedModel
+
+pytestmark = pytest.mark.implicit_promotion
 
 RNG = np.random.default_rng(0)
 X = (3 * RNG.normal(size=(50, 5))).astype(np.float32)
@@ -78,3 +87,86 @@ def test_the_file_is_of_a_version_that_old_runtimes_read():
 def test_parameters_that_do_not_fit_are_refused():
     with pytest.raises(mo.InputError, match=r"do not fit sizes \(5, 3\)"):
         mo.to_onnx(mo.MLP((5, 3)), network()[1])
+
+
+# --- trained models, their encoder included ---
+
+
+def table(n=300, seed=0):
+    rng = np.random.default_rng(seed)
+    return pl.DataFrame(
+        {
+            "size": pl.Series(np.where(rng.random(n) < 0.1, np.nan, rng.lognormal(0, 2, n))).fill_nan(None),
+            "count": rng.integers(0, 50, n),
+            "colour": rng.choice(["red", "green", "blue", "once", None], n, p=[0.5, 0.3, 0.17, 0.01, 0.02]),
+            "flag": rng.random(n) < 0.3,
+            "price": rng.normal(size=n),
+            "kind": rng.choice(["a", "b", "c"], n),
+            "half": rng.choice(["no", "yes"], n),
+        }
+    )
+
+
+def fed(trained, rows):
+    """A table as the inputs of the exported model."""
+    typed = trained.encoder.typed(rows)
+    kinds = dict(zip(trained.encoder.features, trained.encoder.kinds, strict=True))
+    return {
+        name: (typed[name].to_numpy() if kind == "number" else typed[name].fill_null("").to_numpy().astype(object))[:, None]
+        for name, kind in kinds.items()
+    }
+
+
+@pytest.mark.parametrize("target", [["price"], ["kind"], ["half"], ["price", "count"], ["flag", "up"]])
+def test_a_trained_model_takes_rows_as_they_come(target):
+    rows = table().with_columns(up=pl.col("price") > 0)
+    data = dataset.of_table("t", rows, target, kinds={"up": "category"} if "up" not in target else {})
+    encoder = dataclasses.replace(encode.fit(data, data.X, data.y, "auto"), pad=2)
+    network = mo.MLP((encoder.width, 8, data.outputs), "silu", experiment.LOSS_OF_TASK[data.task])
+    params = mo.init(network, jax.random.key(0))
+    trained = TrainedModel(network, params, encoder, data.task, data.classes, data.targets, {})
+    new = table(200, seed=1).with_columns(up=pl.col("price") > 0, colour=pl.col("colour").replace("green", "never seen"))
+    session = onnxruntime.InferenceSession(mo.trained_to_onnx(trained), providers=["CPUExecutionProvider"])
+    found = dict(zip([o.name for o in session.get_outputs()], session.run(None, fed(trained, new)), strict=True))
+    ours, y_hat = trained.table(new), trained.predict(new)
+    if data.task == "regression":
+        np.testing.assert_allclose(found["prediction"], y_hat, rtol=1e-5, atol=1e-5)
+    elif data.task == "multilabel":
+        np.testing.assert_allclose(found["probabilities"], y_hat, atol=1e-5)
+        np.testing.assert_array_equal(found["prediction"], ours.select("prediction_flag", "prediction_up").to_numpy())
+    else:
+        np.testing.assert_allclose(found["probabilities"], ours.drop("prediction").to_numpy(), atol=1e-5)
+        sure = np.abs(np.diff(np.sort(found["probabilities"], axis=1)[:, -2:])[:, 0]) > 1e-5
+        np.testing.assert_array_equal(found["prediction"][sure], ours["prediction"].to_numpy().astype(object)[sure])
+
+
+@pytest.mark.parametrize("name", ["wine", "diabetes", "breast_cancer"])
+def test_a_model_of_real_data_through_the_command(name, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["train", name, "--epochs", "2", "--hidden", "8", "--out", "run"]) == 0
+    assert cli.main(["export", "run", "--out", "model.onnx"]) == 0
+    trained, rows = mo.load("run"), sources.load(name).X
+    session = onnxruntime.InferenceSession("model.onnx", providers=["CPUExecutionProvider"])
+    found = session.run(None, {"rows": rows})
+    ours = trained.predict(rows)
+    theirs = found[0] if name == "diabetes" else found[1] if name == "wine" else found[1][:, 1:]
+    np.testing.assert_allclose(theirs, ours, rtol=1e-5, atol=1e-5)
+    assert cli.main(["export", "run", "--out", "bare.onnx", "--bare"]) == 0
+    bare = onnxruntime.InferenceSession("bare.onnx", providers=["CPUExecutionProvider"])
+    (y_hat,) = bare.run(None, {"X": trained.encoder.X(rows, np.float32)})
+    np.testing.assert_allclose(trained.encoder.values(y_hat) if name == "diabetes" else y_hat, ours, rtol=1e-5, atol=1e-5)
+    assert cli.main(["export", "run", "--out", "model.onnx"]) == 2
+    assert cli.main(["export", "run", "--out", "model.h5"]) == 2
+    err = capsys.readouterr().err
+    assert "model.onnx: already exists" in err
+    assert "give a file .onnx" in err
+
+
+def test_what_onnx_cannot_express_is_refused():
+    rows = table(60).with_columns(report=pl.lit("some words that are free ") + pl.int_range(60).cast(pl.String))
+    data = dataset.of_table("t", rows, "price")
+    encoder = encode.fit(data, data.X, data.y, "auto")
+    network = mo.MLP((encoder.width, 1), (), "mse")
+    trained = TrainedModel(network, mo.init(network, jax.random.key(0)), encoder, data.task, (), data.targets, {})
+    with pytest.raises(mo.InputError, match="how column 'report' is encoded"):
+        mo.trained_to_onnx(trained)

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 import mlp_opt as mo
 from mlp_opt import cli
-from mlp_opt.data import columns, dataset, encode, split, table_files
+from mlp_opt.data import columns, dataset, encode, sources, split, table_files
 from mlp_opt.store import encoder_json
 
 pytestmark = pytest.mark.implicit_promotion
@@ -380,3 +380,23 @@ def test_a_sweep_of_a_data_frame_over_folds(tmp_path):
     np.testing.assert_array_equal(found.ensemble.predict(table), mo.load(tmp_path / "s" / "ensemble").predict(table))
     again = mo.sweep(trials, table, "price", epochs=3, folds=3, hidden=(8,), columns={"report": "drop"}, out=tmp_path / "s", resume=True)
     assert again.table.equals(found.table)
+
+
+@pytest.mark.parametrize("name", ["iris", "diabetes", "tweets"])
+def test_a_named_set_as_a_table_is_the_same_data(name, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["datasets", name, "--out", "t.csv"]) == 0
+    named = sources.load(name)
+    data = sources.load("t.csv", (sources.SOURCES[name].target or "target",))
+    assert (data.task, data.classes) == (named.task, named.classes)
+    np.testing.assert_array_equal(data.y, named.y)
+    assert cli.main(["datasets", name, "--out", "t.csv"]) == 2
+    assert cli.main(["datasets", name]) == 2
+    assert cli.main(["datasets", "irsi", "--out", "u.csv"]) == 2
+    err = capsys.readouterr().err.splitlines()
+    assert err == [
+        "mlp-opt: --out t.csv: already exists; choose another",
+        "mlp-opt: --out: give a file .csv or .parquet",
+        err[2],
+    ]
+    assert "did you mean 'iris'" in err[2]

@@ -14,7 +14,6 @@ from rich.console import Console
 from rich.table import Table
 
 from ..data.sources import SOURCES, source_of
-from ..errors import InputError
 from ..store import files
 
 
@@ -40,10 +39,7 @@ def main(as_json: bool) -> int:
 def write(name: str, out: Path | None) -> int:
     """Write a data set as a table, its target last (in the column "target" where it has no name of its own)."""
     source = source_of(name)
-    if out is None or out.suffix not in (".csv", ".parquet"):
-        raise InputError(f"give a file for {name}: --out {name}.csv or --out {name}.parquet")
-    if out.exists() or not out.resolve().parent.is_dir():
-        raise InputError(f"--out {out}: {'already exists' if out.exists() else 'its folder does not exist'}; choose another")
+    out = files.check_new_file(out, (".csv", ".parquet"))
     loaded = source.load()
     if isinstance(loaded, pl.DataFrame):
         table = loaded.select(pl.exclude(source.target), source.target)

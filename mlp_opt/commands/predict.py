@@ -17,18 +17,14 @@ from polars.io.plugins import register_io_source
 
 from ..data import columns, table_files
 from ..errors import InputError, check_name
-from ..store import model_files
+from ..store import files, model_files
 from ..store.model_files import Ensemble, TrainedModel
-
-OUT = (".parquet", ".csv")
 
 
 def main(model: Path, data: str, out: Path | None, keep: tuple[str, ...]) -> int:
     """Write a row of predictions for each row of `data`, in its order; on standard output as CSV where there is no `out`."""
-    if out is not None and not out.name.endswith(OUT):
-        raise InputError(f"--out {out}: give a file {' or '.join(OUT)}")
-    if out is not None and (out.exists() or not out.resolve().parent.is_dir()):
-        raise InputError(f"--out {out}: {'already exists' if out.exists() else 'its folder does not exist'}; choose another")
+    if out is not None:
+        files.check_new_file(out, (".parquet", ".csv"))
     trained = load(model)
     score, started = _Score(trained), time.perf_counter()
     batches = _predicted(trained, data, keep, score)

@@ -21,6 +21,15 @@ OPSET, IR_VERSION = 13, 7
 MAX_BYTES = 2**31 - 1  # of a protocol buffer
 
 
+def import_onnx() -> Any:
+    """The package onnx. InputError if it is missing."""
+    try:
+        import onnx
+    except ImportError as error:
+        raise InputError("ONNX files need the package onnx: pip install 'mlp-opt[onnx]'") from error
+    return onnx
+
+
 class _Graph:
     """Nodes and constants as they come; `op` adds a node and gives the name of its output."""
 
@@ -90,28 +99,25 @@ def to_onnx(
     layer1.W, layer1.b, ..., X, y_hat, number_... and the lower-case operator with a number. Parameters of any dtype become float32.
     The model is checked by onnx. Raises InputError if onnx is missing, the parameters do not fit, or they exceed 2 GiB.
     """
-    try:
-        import onnx
-        from onnx import TensorProto, checker, helper, numpy_helper
-    except ImportError as error:
-        raise InputError("to_onnx needs onnx: pip install 'mlp-opt[onnx]'") from error
+    onnx = import_onnx()
+    helper = onnx.helper
     shapes = [W.shape for W, _ in params]
     if shapes != list(zip(model.sizes[1:], model.sizes[:-1], strict=True)):
         raise InputError(f"weights of shapes {shapes} do not fit sizes {model.sizes}")
     size = 4 * sum(W.size + b.size for W, b in params)
     if size > MAX_BYTES:
         raise InputError(f"{size:,} bytes of parameters do not fit an ONNX file, which may have {MAX_BYTES:,}")
-    graph = _Graph(helper, numpy_helper)
+    graph = _Graph(helper, onnx.numpy_helper)
     _network(graph, model, params)
     n_in, n_out = model.sizes[0], model.sizes[-1]
-    inputs = [helper.make_tensor_value_info("X", TensorProto.FLOAT, ["rows", n_in])] if inputs is None else inputs
-    outputs = [helper.make_tensor_value_info("y_hat", TensorProto.FLOAT, ["rows", n_out])] if outputs is None else outputs
+    inputs = [helper.make_tensor_value_info("X", onnx.TensorProto.FLOAT, ["rows", n_in])] if inputs is None else inputs
+    outputs = [helper.make_tensor_value_info("y_hat", onnx.TensorProto.FLOAT, ["rows", n_out])] if outputs is None else outputs
     whole = helper.make_graph(
         [*before, *graph.nodes, *after], "mlp_opt", list(inputs), list(outputs), [*constants, *graph.constants.values()]
     )
     opsets = [helper.make_opsetid("", OPSET)] + ([helper.make_opsetid("ai.onnx.ml", 2)] if _uses_ml([*before, *after]) else [])
-    made: onnx.ModelProto = helper.make_model(whole, opset_imports=opsets, ir_version=IR_VERSION, producer_name="mlp_opt")
-    checker.check_model(made, full_check=True)
+    made = helper.make_model(whole, opset_imports=opsets, ir_version=IR_VERSION, producer_name="mlp_opt")
+    onnx.checker.check_model(made, full_check=True)
     return bytes(made.SerializeToString())
 
 

@@ -51,6 +51,16 @@ def new_folder(path: Path) -> Path:
     return path
 
 
+def check_new_file(path: Path | None, suffixes: tuple[str, ...]) -> Path:
+    """`path`, if it ends in one of `suffixes`, does not exist yet, and its folder does; else InputError."""
+    accepted = " or ".join(suffixes)
+    if path is None or path.suffix not in suffixes:
+        raise InputError(f"--out {path or ''}: give a file {accepted}".replace(" :", ":"))
+    if path.exists() or not path.resolve().parent.is_dir():
+        raise InputError(f"--out {path}: {'already exists' if path.exists() else 'its folder does not exist'}; choose another")
+    return path
+
+
 def next_folder(parent: Path, name: str, kind: str = "") -> Path:
     """The first of parent/NAME-1, parent/NAME-2, ... that does not exist; NAME is `name`, of a path its last part, and `kind`."""
     name, number = (name.rsplit("/", 1)[-1].split(".")[0] or "run") + kind, 1
