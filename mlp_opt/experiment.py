@@ -10,15 +10,16 @@ import platform
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from pathlib import Path
+from typing import Any, get_type_hints
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from . import metrics, schedules, train
-from .config import TrainConfig
-from .data import encode, sources, split
+from .config import TrainConfig, typed
+from .data import dataset, encode, sources, split
 from .data.dataset import Dataset
 from .data.encode import Encoder
 from .data.split import Part
@@ -113,6 +114,26 @@ def run(
     )
     gc.collect()  # JAX lets go of arrays that it read in place only then
     return run
+
+
+def learn(data: Any, y: Any = None, *, task: str | None = None, **settings: Any) -> TrainedModel:
+    """Train one network on `data` and return it with its encoder and scores: `mlp-opt train` in Python.
+
+    data: the name of a data set, or a file's path; a polars or pandas data frame with y the column to predict, or
+    several; or X (rows, columns) with y (rows,) or (rows, targets). settings: any field of TrainConfig, as hidden=(64, 64)
+    or columns={"zip": "category"}. InputError for what does not fit, and for a run that diverged.
+    """
+    hints = get_type_hints(TrainConfig)
+    given = {check_name("setting", name, hints): value for name, value in settings.items()}
+    if isinstance(data, (str, Path)):
+        given |= {"dataset": str(data), "task": task or ""} | ({} if y is None else {"target": y})
+    given = {name: value if value is None else typed(name, value, hints[name]) for name, value in given.items()}
+    config = TrainConfig(**given)
+    experiment = prepare(config, None if config.dataset else dataset.of(data, y, task, config.columns))
+    found = run(experiment)
+    if found.stopped == "diverged":
+        raise InputError(f"diverged at step {found.diverged_at}; try a learning_rate below {config.learning_rate:g}")
+    return finish(experiment, found)
 
 
 def lane_options(config: TrainConfig) -> dict[str, Any]:

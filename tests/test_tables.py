@@ -400,3 +400,18 @@ def test_a_named_set_as_a_table_is_the_same_data(name, tmp_path, monkeypatch, ca
         err[2],
     ]
     assert "did you mean 'iris'" in err[2]
+
+
+def test_learn_is_the_command_in_python(trained, monkeypatch):
+    monkeypatch.chdir(trained)
+    saved = mo.load("run")
+    settings = {"hidden": (8,), "epochs": 2}
+    for data in ("t.csv", pl.read_csv("t.csv"), pd.read_csv("t.csv")):
+        model = mo.learn(data, "price", **settings)
+        np.testing.assert_array_equal(model.predict(some_table()), saved.predict(some_table()))
+    X, y = some_table()["size", "count"].fill_null(0).to_numpy(), some_table()["flag"].to_numpy()
+    assert mo.learn(X, y, epochs=1).classes == ("false", "true")
+    with pytest.raises(mo.InputError, match="did you mean 'epochs'"):
+        mo.learn(X, y, epoch=1)
+    with pytest.raises(mo.InputError, match="learning_rate must be a number, got 'fast'"):
+        mo.learn(X, y, learning_rate="fast")

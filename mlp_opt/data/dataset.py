@@ -160,7 +160,7 @@ def _labelled(y: np.ndarray, task: str, where: str) -> tuple[np.ndarray, tuple[s
     classes, labels, counts = np.unique(y, return_inverse=True, return_counts=True)
     if task == "multilabel" or len(classes) < 2 or (task == "binary" and len(classes) > 2):
         raise InputError(f"{where} holds {len(classes)} classes, which is no {task} task")
-    names = [str(c) for c in classes]
+    names = [str(c).lower() if y.dtype.kind == "b" else str(c) for c in classes]
     if counts.min() < 2:
         raise InputError(f"{where}: the class {names[int(counts.argmin())]!r} has 1 row; every class needs at least 2")
     order = _natural(names)
