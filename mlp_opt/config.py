@@ -28,7 +28,7 @@ class TrainConfig:
     """Of a table: binary, multiclass, multilabel or regression; default: told from the target's values."""
     columns: Kinds = field(default_factory=dict)
     """Of a table: what columns are, where that is not told right: NAME=number, category, date, text or drop, as zip=category,id=drop."""
-    hidden: tuple[int, ...] = (64,)
+    hidden: tuple[int, ...] = (256,)
     """Units of each hidden layer, as 64,64; none for no hidden layer."""
     activation: tuple[str, ...] = ("relu",)
     """One for all hidden layers, or one each: step, identity, relu, leaky_relu, elu, softplus, sigmoid, tanh, silu, gelu, gelu_tanh."""

@@ -146,7 +146,6 @@ BAD = [
     ("train iris --optimizer-options eps=-1", "option eps of optimizer adam must be >= 0, got -1"),
     ("train iris --seed 1.5", "'1.5' is not a whole number"),
     ("check --fast", "--fast"),
-    ("datasets iris", "Unrecognized options: iris"),
 ]
 
 
