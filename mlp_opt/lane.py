@@ -60,11 +60,16 @@ class HParams(NamedTuple):
     dropout: Any = None
     label_smoothing: Any = None
     patience: Any = None  # stop after this many epochs without a new best
+    tol: Any = None  # with it, scikit-learn's rule: stop after patience + 1 epochs in a row that better the best by tol or less
     alpha: Any = None  # scikit-learn's penalty: l2 = alpha over the sum of the batch's weights (its samples)
 
 
 class Data(NamedTuple):
-    """Training samples, and validation samples or None. Shapes as `losses.targets` has them."""
+    """Training samples, and validation samples or None. Shapes as `losses.targets` has them.
+
+    rows: how many of the training samples are real, the first ones; the others only fill the arrays up, so that
+    more sizes share a program. They must not make a batch of their own. None: all are.
+    """
 
     X: Float[Array, "n n_in"]
     y: Array
@@ -72,10 +77,11 @@ class Data(NamedTuple):
     X_val: Float[Array, "n_val n_in"] | None = None
     y_val: Array | None = None
     weight_val: Float[Array, " n_val"] | None = None
+    rows: Any = None
 
 
 class LaneState(NamedTuple):
-    """Everything that a lane is; a pytree of arrays. Once it has stopped, opt_state means nothing."""
+    """Everything that a lane is; a pytree of arrays. Once it has stopped, opt_state means nothing, unless there is HParams.tol."""
 
     params: Params
     opt_state: PyTree
@@ -85,6 +91,7 @@ class LaneState(NamedTuple):
     epoch: Int[Array, ""]  # epochs done
     step: Int[Array, ""]  # steps done
     diverged_at: Int[Array, ""]  # the step whose objective was not finite, from 1; 0: none
+    waited: Any = None  # with HParams.tol: epochs in a row that bettered the best by tol or less
 
 
 def init(spec: LaneSpec, hparams: HParams) -> LaneState:
@@ -101,7 +108,8 @@ def begin(hparams: HParams, params: Params) -> LaneState:
     """The state before the first epoch, from these weights."""
     zero = jnp.zeros((), jnp.int32)
     worst = jnp.asarray(jnp.inf, widen(params[0].W.dtype))
-    return LaneState(params, hparams.optimizer.init(params), params, worst, zero, zero, zero, zero)
+    waited = None if hparams.tol is None else zero
+    return LaneState(params, hparams.optimizer.init(params), params, worst, zero, zero, zero, zero, waited)
 
 
 def running(state: LaneState, hparams: HParams) -> Bool[Array, ""]:
@@ -109,6 +117,8 @@ def running(state: LaneState, hparams: HParams) -> Bool[Array, ""]:
     alive = state.diverged_at == 0
     if hparams.patience is None:
         return alive
+    if hparams.tol is not None:
+        return alive & (state.waited <= hparams.patience)
     return alive & (state.epoch - state.best_epoch < hparams.patience)
 
 
@@ -126,7 +136,8 @@ def advance(
     `first` is state.epoch of a running lane, apart from the state so that lanes under vmap share it, and
     with a common data_seed also the order of the samples and the gathered batches.
     """
-    var = metrics.variance(spec.model.loss, data.y, spec.model.sizes[-1], widen(jnp.dtype(spec.dtype)), data.weight)
+    wide = widen(jnp.dtype(spec.dtype))
+    var = metrics.variance(spec.model.loss, data.y, spec.model.sizes[-1], wide, _weights(data, wide))
     first = jnp.asarray(first, jnp.int32)
     order_key = None if hparams.data_seed is None else _key(hparams.data_seed, _ORDER)
 
@@ -136,7 +147,7 @@ def advance(
 
     def epoch(carry: Any) -> Any:
         done, state, history = carry
-        batches = _batches(spec, data.X.shape[0], order_key, first + done)
+        batches = _batches(spec, data.X.shape[0], data.rows, order_key, first + done)
         state, measured = _epoch(spec, state, hparams, data, var, batches)
         return done + 1, state, history.at[done].set(measured)
 
@@ -172,17 +183,28 @@ def measure(model: MLP, a: Float[Array, "n n_out"], y: Array, weight: Array | No
     return losses.value(model.loss, a, y, weight, output=output), jnp.sum(losses.shares(len(a), weight, wide) * scores)
 
 
-def _batches(spec: LaneSpec, n: int, key: Array | None, epoch: Any) -> tuple[Int[Array, "steps batch"], Any]:
+def _weights(data: Data, dtype: Any) -> Array | None:
+    """The training samples' weights, 0 for those that only fill up; None where all count the same."""
+    if data.rows is None:
+        return data.weight
+    real = (jnp.arange(len(data.X), dtype=jnp.int32) < data.rows).astype(dtype)
+    return real if data.weight is None else real * data.weight.astype(dtype)
+
+
+def _batches(spec: LaneSpec, n: int, real: Any, key: Array | None, epoch: Any) -> tuple[Int[Array, "steps batch"], Any]:
     """An epoch's batches: rows of the data, each exactly once, and which are real (None if all are)."""
     batch = spec.batch_size
     steps = -(-n // batch)
     if key is None:
         order = jnp.arange(n)
     else:  # a shuffle by one sort; jax.random.permutation takes two or three
-        order = jnp.argsort(jax.random.bits(jax.random.fold_in(key, epoch), (n,), jnp.uint32))
+        bits = jax.random.bits(jax.random.fold_in(key, epoch), (n,), jnp.uint32)
+        if real is not None:  # bits do not depend on n: the real samples come in the order that they have alone
+            bits = jnp.where(jnp.arange(n, dtype=jnp.int32) < real, bits, jnp.uint32(2**32 - 1))
+        order = jnp.argsort(bits)
     rows = jnp.pad(order, (0, steps * batch - n)).reshape(steps, batch)
-    padded = steps * batch > n  # the last batch is filled up with samples of weight 0
-    return rows, (jnp.arange(steps * batch) < n).reshape(steps, batch) if padded else None
+    padded = steps * batch > n or real is not None  # the last batch is filled up with samples of weight 0
+    return rows, (jnp.arange(steps * batch, dtype=jnp.int32) < (n if real is None else real)).reshape(steps, batch) if padded else None
 
 
 def _epoch(
@@ -213,6 +235,10 @@ def _epoch(
     loss, score = train if data.X_val is None else val
     value = loss if spec.monitor == "loss" else -score
     better = alive & ~blew_up & (value < state.best_value)  # a NaN is never better
+    waited = state.waited
+    if hparams.tol is not None:
+        waits = value > state.best_value - jnp.asarray(hparams.tol, value.dtype)
+        waited = jnp.where(alive, jnp.where(waits, waited + 1, 0), waited)
     epoch = state.epoch + alive.astype(jnp.int32)
     state = LaneState(
         params,
@@ -223,6 +249,7 @@ def _epoch(
         epoch=epoch,
         step=count,
         diverged_at=jnp.where(blew_up, count, state.diverged_at),
+        waited=waited,
     )
     return state, jnp.where(alive, jnp.concatenate([train, val]), jnp.nan)
 
@@ -250,8 +277,11 @@ def _step(
     if hparams.alpha is not None:
         l2 = l2 + hparams.alpha / jnp.where(total == 0, 1, total)
     value, grads, trace = backward(spec.model, params, X, y, sample_weight=weight, l2=l2, **options)
+    before_update = opt_state
     updates, opt_state = hparams.optimizer.update(grads, opt_state, params)
     ok = ok & jnp.isfinite(value)
+    if hparams.tol is not None:  # such a lane may go on, at another rate
+        opt_state = jax.tree.map(lambda new, old: jnp.where(ok, new, old), opt_state, before_update)
     params = jax.tree.map(lambda new, old: jnp.where(ok, new, old), apply_updates(params, updates), params)
     a_L = trace.a[-1].astype(var.dtype)
     scores = metrics.score(spec.model.loss, a_L, y, var, spec.model.activations[-1])

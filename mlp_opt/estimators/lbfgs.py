@@ -18,7 +18,8 @@ from sklearn.exceptions import ConvergenceWarning
 from ..backprop import value_and_grad
 from ..errors import InputError
 from ..model import MLP, Layer, Params
-from .training import SMALL, filled, loss_factor, params_of, precision, set_params, size
+from .together import precision
+from .training import SMALL, filled, loss_factor, params_of, set_params, size
 
 
 @partial(jax.jit, static_argnums=0)

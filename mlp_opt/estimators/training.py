@@ -2,13 +2,12 @@
 
 Programs are compiled for shapes, and cross-validation and small data make many. So the features are
 filled up with zeros to a multiple of 16 (exact: a weight that starts at 0 and whose gradient is 0 stays
-0 in every rule), and where one batch holds all samples it is filled up with samples of weight 0 to one
-of few sizes (exact: they have no share in any mean); predictions are made in blocks of few sizes.
+0 in every rule), and the last batch with samples that do not count; where one batch holds all samples
+it is filled up to one of few sizes. Predictions are made in blocks of few sizes.
 """
 
 from __future__ import annotations
 
-import contextlib
 import math
 import warnings
 from dataclasses import replace
@@ -22,12 +21,15 @@ from sklearn.model_selection import train_test_split
 
 from .. import lane
 from ..errors import InputError
-from ..lane import HISTORY_ROWS, Data, HParams, LaneSpec, LaneState
+from ..lane import Data, HParams, LaneSpec, LaneState
 from ..model import MLP, Layer, Params, forward
-from ..train import advance_lane, prepare_lane
+from ..train import prepare_lane
 from . import parameters
+from .together import Call, advance, precision
 
 SMALL = 256  # samples that one batch is filled up for
+LARGE = 2**16  # samples from which a copy of them costs more than a program
+TOLD_EVERY = 16  # epochs after which a verbose fit tells
 BLOCK = 4096  # rows predicted at once
 SMALLEST_RATE = 1e-6  # scikit-learn's: the "adaptive" rate is divided no further
 _begin = jax.jit(lane.begin)
@@ -36,11 +38,6 @@ _begin = jax.jit(lane.begin)
 @partial(jax.jit, static_argnums=0)
 def _outputs(model: MLP, params: Params, X: Any) -> Any:
     return forward(model, params, X).a[-1]
-
-
-def precision(dtype: Any) -> Any:
-    """A context in which arrays of `dtype` keep it: JAX makes float64 float32 unless told otherwise."""
-    return jax.enable_x64(True) if dtype == np.float64 else contextlib.nullcontext()
 
 
 def loss_factor(model: MLP) -> float:
@@ -64,7 +61,7 @@ def outputs(model: MLP, params: Any, X: np.ndarray) -> np.ndarray:
     """The output pre-activations a[L] (n, n_out) of the rows of X, in blocks of few sizes."""
     model, params, X = _widened(model, params, X)
     with precision(X.dtype):
-        params = jax.tree.map(jax.device_put, params)
+        params = jax.device_put(params)
         blocks = [X[i : i + BLOCK] for i in range(0, len(X), BLOCK)]
         return np.concatenate([np.asarray(_outputs(model, params, filled(b, size(len(b)))))[: len(b)] for b in blocks])
 
@@ -79,6 +76,8 @@ def size(n: int) -> int:
 
 def filled(array: np.ndarray, n: int, axis: int = 0) -> Any:
     """`array` followed by zeros along an axis, n in all."""
+    if array.shape[axis] == n:
+        return array
     return np.pad(array, [(0, n - m if i == axis else 0) for i, m in enumerate(array.shape)])
 
 
@@ -106,54 +105,60 @@ def train(estimator: Any, X: Any, y: Any, weight: Any, rng: Any, incremental: bo
         X, y, weight, held_out = _hold_out(estimator, X, y, weight, rng)
     if estimator._seed is None:  # of the order of the samples and of dropout, drawn last: all before is as scikit-learn draws it
         estimator._seed = int(rng.randint(2**31 - 1))
-    X, y, weight, batches = _batches(estimator, X, y, weight)
+    X, y, weight, rows, batches = _batches(estimator, X, y, weight)
     if not incremental or estimator._optimizer[0] != estimator.solver:
         estimator._optimizer, estimator._updates = (estimator.solver, None), 0
         estimator._rate = float(estimator.learning_rate_init)
     epochs, done, finished = 1 if incremental else int(estimator.max_iter), 0, False
+    data = Data(X, y, weight, *held_out, rows=rows)
     with precision(X.dtype):
         spec, hparams = _lane(estimator, model, batches, X)
-        data = jax.device_put(Data(X, y, weight, *held_out))
         state = _start(estimator, params, hparams, batches.steps)
-        while done < epochs and not finished:
-            # Until the rule could stop at the soonest, so that no epoch is ever one too many.
-            soonest = max(estimator.n_iter_no_change + 1 - estimator._no_improvement_count, 1)
-            call, first = int(min(soonest, epochs - done, HISTORY_ROWS)), len(estimator.loss_curve_)
-            state, history = advance_lane(spec, state, hparams, data, first, first + call)
-            if int(state.diverged_at):
-                raise InputError(
-                    f"training diverged in epoch {int(state.epoch)}: the objective was not finite; "
-                    f"scale X and y, or lower learning_rate_init (now {estimator.learning_rate_init:g})"
-                )
-            for row in np.asarray(history, np.float64)[:call]:
-                done += 1
-                _record(estimator, row, loss_factor(model), done, batches.n)
-            estimator._updates += call * batches.steps
-            if estimator._no_improvement_count > estimator.n_iter_no_change:
-                finished = _stops(estimator)
-                spec, hparams = _lane(estimator, model, batches, X)
-        if not finished and not incremental:
-            warnings.warn(
-                f"all of max_iter={done} epochs were done before the training converged (see tol and n_iter_no_change)",
-                ConvergenceWarning,
-                stacklevel=5,
+    while done < epochs and not finished:
+        call, first = min(epochs - done, TOLD_EVERY) if estimator.verbose else epochs - done, len(estimator.loss_curve_)
+        state, history = advance(Call(spec, hparams, data, state, first, first + call, estimator._rate))
+        if int(state.diverged_at):
+            raise InputError(
+                f"training diverged in epoch {int(state.epoch)}: the objective was not finite; "
+                f"scale X and y, or lower learning_rate_init (now {estimator.learning_rate_init:g})"
             )
-        estimator._optimizer = (estimator.solver, jax.tree.map(np.asarray, state.opt_state))
-        set_params(estimator, state.best if estimator.early_stopping else state.params)
+        for row in history:
+            done += 1
+            _record(estimator, row, loss_factor(model), done, batches.n)
+        estimator._updates += len(history) * batches.steps
+        estimator._no_improvement_count = int(state.waited)
+        if estimator._no_improvement_count > estimator.n_iter_no_change:
+            finished = _stops(estimator)
+            state = state._replace(waited=np.int32(0))
+            with precision(X.dtype):
+                spec, hparams = _lane(estimator, model, batches, X)
+    if not finished and not incremental:
+        warnings.warn(
+            f"all of max_iter={done} epochs were done before the training converged (see tol and n_iter_no_change)",
+            ConvergenceWarning,
+            stacklevel=5,
+        )
+    estimator._optimizer = (estimator.solver, state.opt_state)
+    set_params(estimator, state.best if estimator.early_stopping else state.params)
     estimator.n_iter_ = done
 
 
-def _batches(estimator: Any, X: Any, y: Any, weight: Any) -> tuple[Any, Any, Any, Batches]:
-    """(X, y, weight), filled up where one batch holds all of them, and their batches."""
+def _batches(estimator: Any, X: Any, y: Any, weight: Any) -> tuple[Any, Any, Any, Any, Batches]:
+    """(X, y, weight, `Data.rows`), filled up to whole batches, and the batches."""
     n = len(X)
     batch = min(200, n) if estimator.batch_size == "auto" else int(estimator.batch_size)
     if batch > n:
         warnings.warn(f"batch_size {batch} is larger than the {n} training samples and is clipped", stacklevel=6)
     if batch < n:
-        return X, y, weight, Batches(n, batch, -(-n // batch), bool(estimator.shuffle))
+        batches = Batches(n, batch, -(-n // batch), bool(estimator.shuffle))
+        if n > LARGE:
+            return X, y, weight, None, batches
+        whole = batches.steps * batch
+        return filled(X, whole), filled(y, whole), None if weight is None else filled(weight, whole), np.int32(n), batches
     batch = size(n) if n <= SMALL else n
     weight = filled(np.ones(n, X.dtype) if weight is None else weight, batch)
-    return filled(X, batch), filled(y, batch), weight, Batches(n, batch, 1, False)  # the order in a sum is of no consequence
+    batches = Batches(n, batch, 1, False)  # the order in a sum is of no consequence
+    return filled(X, batch), filled(y, batch), weight, None, batches
 
 
 def _lane(estimator: Any, model: MLP, batches: Batches, X: Any) -> tuple[LaneSpec, HParams]:
@@ -162,23 +167,27 @@ def _lane(estimator: Any, model: MLP, batches: Batches, X: Any) -> tuple[LaneSpe
     rule = parameters.optimizer(estimator, estimator._rate, batches.steps, batches.n, estimator._updates, factor)
     spec, hparams = prepare_lane(
         model, rule, len(X), batch_size=batches.size, seed=estimator._seed, data_seed=None, l2=0.0, dropout=estimator.dropout,
-        label_smoothing=0.0, init_scale=1.0, patience=None, monitor="score", dtype=X.dtype.name,
+        label_smoothing=0.0, init_scale=1.0, patience=None, monitor="score" if estimator.early_stopping else "loss", dtype=X.dtype.name,
     )  # fmt: skip
-    alpha = float(estimator.alpha) / factor or None  # what the factor multiplies again
-    return spec, hparams._replace(alpha=alpha, data_seed=hparams.data_seed if batches.shuffled else None)
+    return spec, hparams._replace(
+        alpha=float(estimator.alpha) / factor,  # what the factor multiplies again
+        patience=np.int32(min(estimator.n_iter_no_change, 2**31 - 2)),
+        tol=float(estimator.tol) / (1 if estimator.early_stopping else factor),
+        data_seed=hparams.data_seed if batches.shuffled else None,
+    )
 
 
 def _start(estimator: Any, params: Params, hparams: Any, steps: int) -> LaneState:
-    """The lane's state: the estimator's weights, the optimizer's state if it goes on, the counts."""
+    """The lane's state: the estimator's weights, the optimizer's state if it goes on, the counts, the best so far."""
     state = _begin(hparams, params)
-    kept = estimator._optimizer[1]
-    epoch = len(estimator.loss_curve_)
-    best = estimator.best_validation_score_ if estimator.early_stopping else None
+    kept, epoch = estimator._optimizer[1], len(estimator.loss_curve_)
+    best = -estimator.best_validation_score_ if estimator.early_stopping else estimator.best_loss_ / loss_factor(estimator._model)
     state = state._replace(
         opt_state=state.opt_state if kept is None else kept,
-        best_value=state.best_value if best is None else np.asarray(-best, state.best_value.dtype),
+        best_value=np.asarray(best, state.best_value.dtype),
         epoch=np.int32(epoch),
         step=np.int32(epoch * steps),
+        waited=np.int32(min(estimator._no_improvement_count, hparams.patience)),  # an epoch is always done
     )
     return jax.tree.map(np.asarray, state)  # so that the lane, which is donated its state, owns what it is given
 
@@ -200,7 +209,7 @@ def _hold_out(estimator: Any, X: np.ndarray, y: np.ndarray, weight: np.ndarray |
 
 
 def _record(estimator: Any, row: np.ndarray, factor: float, epoch: int, n: int) -> None:
-    """One epoch into the curves, and scikit-learn's count of epochs without improvement."""
+    """One epoch into the curves, and the best of them."""
     train_loss, _, val_loss, val_score = row.tolist()
     estimator.loss_ = factor * train_loss
     estimator.loss_curve_.append(estimator.loss_)
@@ -212,12 +221,9 @@ def _record(estimator: Any, row: np.ndarray, factor: float, epoch: int, n: int) 
         estimator.validation_loss_curve_.append(factor * val_loss)
         if estimator.verbose:
             print(f"Validation score: {val_score:f}")
-        waits = val_score < estimator.best_validation_score_ + estimator.tol
         estimator.best_validation_score_ = max(estimator.best_validation_score_, val_score)
     else:
-        waits = estimator.loss_ > estimator.best_loss_ - estimator.tol
         estimator.best_loss_ = min(estimator.best_loss_, estimator.loss_)
-    estimator._no_improvement_count = estimator._no_improvement_count + 1 if waits else 0
 
 
 def _stops(estimator: Any) -> bool:
