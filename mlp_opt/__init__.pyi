@@ -4,6 +4,7 @@ from .backprop import value_and_grad as value_and_grad
 from .errors import InputError as InputError
 from .estimators.classifier import MLPClassifier as MLPClassifier
 from .estimators.regressor import MLPRegressor as MLPRegressor
+from .estimators.search import MLPSweepCV as MLPSweepCV
 from .experiment import learn as learn
 from .export.frameworks import from_equinox as from_equinox
 from .export.frameworks import from_flax as from_flax
