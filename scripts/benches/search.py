@@ -52,12 +52,13 @@ def add_to(commands: Any) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Measure and print a table a grid, or everything as one JSON object."""
-    results = [measure(grid, args.rounds or (1 if args.quick else 3)) for grid in ([QUICK] if args.quick else GRIDS)]
+    results = []
+    for grid in [QUICK] if args.quick else GRIDS:
+        results.append(measure(grid, args.rounds or (1 if args.quick else 3)))
+        if not args.json:
+            show_search(results[-1])
     if args.json:
         print(json.dumps(results))
-        return
-    for measured in results:
-        show_search(measured)
 
 
 def measure(grid: Grid, rounds: int) -> dict[str, Any]:
