@@ -17,7 +17,7 @@ import tyro
 
 from .config import DEFAULT_SPACE, OPTION_TABLES, Kinds, Options, SweepConfig, TrainConfig, load_sweep_toml, load_toml
 from .errors import InputError, check_name
-from .options import Check, Datasets, Export, Figures, Landscape, Predict, Race, Show, Sweep, Train
+from .options import Check, Datasets, Export, Figures, Landscape, Predict, Race, Serve, Show, Sweep, Train
 
 USAGE = """usage: mlp-opt COMMAND [OPTIONS]
 
@@ -30,6 +30,7 @@ Train and understand multilayer perceptrons and their optimizers.
   mlp-opt export MODEL        a saved model as an ONNX file
   mlp-opt race SURFACE        race optimizers on a function of two variables
   mlp-opt landscape DATA      draw the loss that several optimizers see
+  mlp-opt serve               the live page: drag the start, and every path follows
   mlp-opt check               prove gradients and optimizers on this machine
   mlp-opt figures             make the pictures of the notes, and a page that shows them
   mlp-opt datasets            list the data sets that need no download; write one as a table
@@ -144,6 +145,12 @@ def _race(args: list[str]) -> int:
     _before_jax()
     from .commands import race
 
+    if options.html is not None:
+        if options.out is not None:
+            raise InputError(f"--html {options.html} writes one file; leave out --out {options.out}")
+        from .commands import serve
+
+        return serve.export(options.html, options.race)
     return race.main(options.race, options.out, options.json)
 
 
@@ -160,6 +167,16 @@ def _landscape(args: list[str]) -> int:
 
     o = options
     return landscape.main(o.train, o.optimizers, o.learning_rates, o.plane, o.grid, o.hessian_rows, o.run, o.out, o.json)
+
+
+def _serve(args: list[str]) -> int:
+    options: Serve = _parse(Serve, "serve", args)
+    _before_jax()
+    from .commands import serve
+
+    if options.export is not None:
+        return serve.export(options.export)
+    return serve.main(options.host, options.port, options.open)
 
 
 def _check(args: list[str]) -> int:
@@ -192,6 +209,7 @@ COMMANDS: dict[str, Callable[[list[str]], int]] = {
     "export": _export,
     "race": _race,
     "landscape": _landscape,
+    "serve": _serve,
     "check": _check,
     "figures": _figures,
     "datasets": _datasets,

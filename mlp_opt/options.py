@@ -112,6 +112,8 @@ class Race:
     race: Annotated[RaceConfig, tyro.conf.arg(name="")]
     out: Path | None = None
     """New folder; default: runs/race-SURFACE-1, -2, ..."""
+    html: Path | None = None
+    """Instead of the folder, one file: the live page with this race in it, which works without a network."""
     json: bool = False
     """Print the result as one JSON object."""
 
@@ -140,6 +142,23 @@ class Landscape:
     """New folder for the results; default: runs/DATASET-landscape-1, -2, ..."""
     json: bool = False
     """Print the result as one JSON object."""
+
+
+@dataclass(frozen=True)
+class Serve:
+    """Open the live page: drag the start, and every optimizer's path follows. Ctrl-C stops it.
+
+    Needs `pip install 'mlp-opt[web]'`.
+    """
+
+    host: str = "127.0.0.1"
+    """Address to listen at. Anyone who can reach another than this machine's own may use the page."""
+    port: int | None = None
+    """Port; default: 8765 or, if that is taken, any free one."""
+    open: bool = False
+    """Open the page in the browser."""
+    export: Path | None = None
+    """Do not serve: write the page into this file, with one race in it, and end. It works without a network."""
 
 
 @dataclass(frozen=True)

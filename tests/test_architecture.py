@@ -33,6 +33,8 @@ ORDER = [
     ["estimators", "export"],
     ["diagnose"],
     ["figures"],
+    ["race_setup"],
+    ["web"],
     ["__init__"],
     ["commands"],
     ["options"],

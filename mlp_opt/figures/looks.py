@@ -31,3 +31,6 @@ LOOKS: dict[str, Look] = {
     "qhm": Look("#56B4E9", "--", "H"),
     "qhadam": Look("#CC79A7", ":", "8"),
 }
+
+# Of the minima in a map of basins, the lowest first: Okabe & Ito's colours, and one more.
+BASINS = ["#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#7A5195"]

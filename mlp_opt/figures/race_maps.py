@@ -16,10 +16,9 @@ from ..races.fair import Result
 from ..races.maps import DIVERGED, NONE, Basins, Heat
 from ..surfaces import Surface
 from .lanes import dress, titled
-from .looks import LOOKS
+from .looks import BASINS, LOOKS
 from .race import heading, line
 
-BASINS = ["#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#7A5195"]  # Okabe & Ito, and one more
 LEFT = {NONE: ("no minimum reached", "#d9d9d9"), DIVERGED: ("diverged", "#000000")}
 PANEL, WIDE = 4.2, 4  # a panel in inches, and how many stand side by side
 

@@ -1,0 +1,14 @@
+"""What one page may ask of the server: the most of everything that costs time or memory."""
+
+MESSAGE = 64 * 1024  # bytes of one message from the page
+CONNECTIONS = 128  # pages at once
+STEPS = 2048  # gradients a race
+LANES = (256, 512, 1024, STEPS)  # a race runs so many steps and is cut: hence few programs
+METHODS = 15  # optimizers in one race
+GRID = 161  # heights of a surface, a side
+BASINS = 128  # starts of a map of basins, a side
+HEAT = (40, 32)  # learning rates and second numbers of a heat map
+SURFACES = 64  # surfaces whose heights are kept
+PROGRAMS = 64  # expressions whose compiled programs are kept
+WORKERS = 6  # threads for answers that are quick
+SLOW_WORKERS = 2  # threads for maps and pages

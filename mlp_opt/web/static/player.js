@@ -1,0 +1,71 @@
+// Play, pause, step, scrub, speed; the clock runs in steps.
+
+import { h, icon, still } from "./dom.js";
+
+const PER_SECOND = 20; // steps a second at speed 1
+const SPEEDS = [0.1, 0.2, 0.5, 1, 2, 5, 10];
+
+export class Player {
+  playing = false;
+
+  constructor({ time, steps, speed, moved, faster }) {
+    Object.assign(this, { time, steps, speed, moved });
+    const button = (name, label, act) => h("button", { type: "button", class: "round", "aria-label": label, title: label, onclick: act }, icon(name));
+    this.toggle = h("button", { type: "button", class: "round play", "aria-label": "Play", title: "Play (space)", onclick: () => this.press() }, icon("play"));
+    this.slider = h("input", { type: "range", min: 0, max: steps(), step: 1, value: 0, class: "scrub", "aria-label": "Step", oninput: () => this.go(Number(this.slider.value)) });
+    this.count = h("output", { class: "count" });
+    this.speeds = h("select", { "aria-label": "Speed", title: "Speed", onchange: () => faster(Number(this.speeds.value)) },
+      SPEEDS.map((value) => h("option", { value, selected: value === speed() }, `${value}×`)));
+    this.element = h("div", { class: "player", role: "group", "aria-label": "Playback" },
+      this.toggle, button("back", "One step back (left arrow)", () => this.by(-1)), button("forward", "One step on (right arrow)", () => this.by(1)), this.slider, this.count, this.speeds);
+  }
+
+  press() {
+    if (this.playing) return this.pause();
+    if (this.time() >= this.steps()) this.moved(0);
+    this.playing = true;
+    this.before = performance.now();
+    this.#face("pause", "Pause");
+    requestAnimationFrame((now) => this.#tick(now));
+  }
+
+  pause() {
+    this.playing = false;
+    this.#face("play", "Play");
+  }
+
+  #face(name, label) {
+    this.toggle.replaceChildren(icon(name));
+    this.toggle.setAttribute("aria-label", label);
+    this.toggle.title = `${label} (space)`;
+  }
+
+  #tick(now) {
+    if (!this.playing) return;
+    const passed = ((now - this.before) / 1000) * PER_SECOND * this.speed();
+    if (!still() || passed >= 1) {
+      this.before = now;
+      const next = Math.min(this.time() + (still() ? Math.floor(passed) : Math.max(passed, 0)), this.steps());
+      this.moved(next);
+      if (next >= this.steps()) return this.pause();
+    }
+    requestAnimationFrame((later) => this.#tick(later));
+  }
+
+  go(step) {
+    this.pause();
+    this.moved(Math.min(Math.max(step, 0), this.steps()));
+  }
+
+  by(n) {
+    this.go((n < 0 ? Math.ceil(this.time()) : Math.floor(this.time())) + n);
+  }
+
+  update() {
+    this.slider.max = this.steps();
+    this.slider.value = Math.floor(this.time());
+    this.slider.setAttribute("aria-valuetext", `step ${Math.floor(this.time())} of ${this.steps()}`);
+    this.count.value = `${Math.floor(this.time())} / ${this.steps()}`;
+    this.speeds.value = this.speed();
+  }
+}

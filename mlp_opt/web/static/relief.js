@@ -1,0 +1,152 @@
+// The surface in relief: a mesh painted from the farthest cell to the nearest, each with the pieces of path that lie on it.
+
+import { blend, fit, ink, palette } from "./dom.js";
+import { dashes, marker } from "./marks.js";
+
+const CELLS = 52;
+const TALL = 0.62; // height of the box, in widths
+
+export class Relief {
+  constructor(surface, width, height, [turn, tilt]) {
+    Object.assign(this, { surface, width, height });
+    [this.cos, this.sin] = [Math.cos(turn), Math.sin(turn)];
+    [this.up, this.flat] = [Math.sin(tilt), Math.cos(tilt)];
+    this.scale = Math.min(width / 1.5, height / (0.55 + 0.9 * this.up));
+    const { data, shape: [ny, nx] } = surface.heights;
+    const span = surface.high - surface.low || 1;
+    this.height01 = (t) => (t - surface.low) / span;
+    this.n = CELLS;
+    this.z = new Float32Array((CELLS + 1) ** 2);
+    for (let j = 0; j <= CELLS; j++)
+      for (let i = 0; i <= CELLS; i++)
+        this.z[j * (CELLS + 1) + i] = this.height01(data[Math.round((j * (ny - 1)) / CELLS) * nx + Math.round((i * (nx - 1)) / CELLS)]);
+  }
+
+  // u, v, z from 0 to 1 -> pixels, and how far back.
+  project(u, v, z) {
+    const [a, b] = [u - 0.5, v - 0.5];
+    const right = a * this.cos - b * this.sin;
+    const deep = a * this.sin + b * this.cos;
+    const drop = deep * this.up + (z - 0.5) * TALL * this.flat;
+    return [this.width / 2 + right * this.scale, this.height / 2 - drop * this.scale, deep];
+  }
+
+  u = (x) => (x - this.surface.x[0]) / (this.surface.x[1] - this.surface.x[0]);
+  v = (y) => (y - this.surface.y[0]) / (this.surface.y[1] - this.surface.y[0]);
+
+  draw(canvas, race, state, t, looks) {
+    const context = fit(canvas, this.width, this.height);
+    const theme = palette();
+    const order = this.#order();
+    const pieces = this.#pieces(race, state, t, looks, order.place);
+    context.lineJoin = "round";
+    for (const cell of order.cells) {
+      this.#cell(context, cell, theme);
+      for (const piece of pieces.get(cell) ?? []) this.#piece(context, piece, theme);
+    }
+    this.#ends(context, race, state, t, looks, theme);
+  }
+
+  // Cells from the back to the front, and for each the nearer neighbour whose turn a path waits for.
+  #order() {
+    const n = this.n;
+    const cells = Array.from({ length: n * n }, (_, k) => k);
+    const deep = (k) => ((k % n) - n / 2) * this.sin + (Math.floor(k / n) - n / 2) * this.cos;
+    cells.sort((a, b) => deep(b) - deep(a));
+    const [di, dj] = [this.sin > 0 ? -1 : 1, this.cos > 0 ? -1 : 1];
+    const inside = (k) => Math.min(Math.max(k, 0), n - 1);
+    return { cells, place: (u, v) => inside(Math.floor(v * n) + dj) * n + inside(Math.floor(u * n) + di) };
+  }
+
+  #pieces(race, state, t, looks, place) {
+    const pieces = new Map();
+    for (const name of race.methods) {
+      if (state.methods[name]?.shown === false) continue;
+      const color = ink(looks[name].color);
+      let before = null;
+      for (let k = 0; k <= race.steps; k++) {
+        const [u, v, z] = [this.u(race.at(name, "x", k)), this.v(race.at(name, "y", k)), this.height01(race.at(name, "height", k))];
+        const here = u >= 0 && u <= 1 && v >= 0 && v <= 1 && z <= 1.02 ? [u, v, z + 0.012] : null;
+        if (here && before) {
+          const cell = place((u + before[0]) / 2, (v + before[1]) / 2);
+          if (!pieces.has(cell)) pieces.set(cell, []);
+          pieces.get(cell).push({ from: before, to: here, color, faint: k > t, dash: dashes(looks[name]).length > 0 && k % 2 });
+        }
+        before = here;
+      }
+    }
+    return pieces;
+  }
+
+  #cell(context, cell, theme) {
+    const n = this.n;
+    const [i, j] = [cell % n, Math.floor(cell / n)];
+    const corner = (a, b) => this.z[(j + b) * (n + 1) + i + a];
+    const heights = [corner(0, 0), corner(1, 0), corner(1, 1), corner(0, 1)];
+    if (!heights.every(Number.isFinite)) return;
+    const mean = heights.reduce((a, b) => a + b) / 4;
+    const slope = ((heights[0] + heights[3] - heights[1] - heights[2]) * 0.6 + (heights[2] + heights[3] - heights[0] - heights[1]) * 0.4) * n * TALL;
+    const light = 1 + 0.16 * Math.tanh(0.6 * slope);
+    const [r, g, b] = blend(theme.ground, mean).map((c) => Math.min(c * light, 255));
+    context.beginPath();
+    [[0, 0], [1, 0], [1, 1], [0, 1]].forEach(([a, b], k) => {
+      const [x, y] = this.project((i + a) / n, (j + b) / n, heights[k]);
+      if (k) context.lineTo(x, y);
+      else context.moveTo(x, y);
+    });
+    context.closePath();
+    context.fillStyle = context.strokeStyle = `rgb(${r | 0},${g | 0},${b | 0})`;
+    context.lineWidth = 0.8;
+    context.setLineDash([]);
+    context.globalAlpha = 1;
+    context.fill();
+    context.stroke();
+    if (i % 4 === 0 || j % 4 === 0) {
+      context.beginPath();
+      const line = (a0, b0, a1, b1) => {
+        context.moveTo(...this.project((i + a0) / n, (j + b0) / n, corner(a0, b0)).slice(0, 2));
+        context.lineTo(...this.project((i + a1) / n, (j + b1) / n, corner(a1, b1)).slice(0, 2));
+      };
+      if (i % 4 === 0) line(0, 0, 0, 1);
+      if (j % 4 === 0) line(0, 0, 1, 0);
+      context.strokeStyle = theme.line;
+      context.lineWidth = 0.7;
+      context.stroke();
+    }
+  }
+
+  #piece(context, { from, to, color, faint, dash }, theme) {
+    if (dash) return;
+    const [x0, y0] = this.project(...from);
+    const [x1, y1] = this.project(...to);
+    context.lineCap = "round";
+    const line = (paint, width, alpha) => {
+      context.beginPath();
+      context.moveTo(x0, y0);
+      context.lineTo(x1, y1);
+      context.strokeStyle = paint;
+      context.lineWidth = width;
+      context.globalAlpha = alpha;
+      context.stroke();
+      context.globalAlpha = 1;
+    };
+    if (!faint) line(theme.halo, 4.4, 0.5);
+    line(color, faint ? 1.4 : 2.4, faint ? 0.3 : 1);
+  }
+
+  #ends(context, race, state, t, looks, theme) {
+    const edge = theme.card === "#ffffff" ? "#ffffff" : "#101216";
+    const put = (x, y, height, kind, size, color, line) => {
+      const [u, v, z] = [this.u(x), this.v(y), this.height01(height)];
+      if (!(u >= 0 && u <= 1 && v >= 0 && v <= 1 && z <= 1.02)) return;
+      const [px, py] = this.project(u, v, z + 0.012);
+      marker(context, kind, px, py, size, color, line);
+    };
+    const first = race.methods[0];
+    put(race.at(first, "x", 0), race.at(first, "y", 0), race.at(first, "height", 0), "o", 6.5, "#F0E442", "#23262b");
+    for (const name of race.methods) {
+      if (state.methods[name]?.shown === false) continue;
+      put(...race.between(name, t), race.at(name, "height", Math.min(Math.round(t), race.steps)), looks[name].marker, 5.6, ink(looks[name].color), edge);
+    }
+  }
+}
