@@ -16,9 +16,7 @@ const ICONS = {
   play: "M8 5.2v13.6L19 12z",
   pause: "M7 5h3.6v14H7zM13.4 5H17v14h-3.6z",
   back: "M17 5.5v13L8.5 12zM6 5.5h2v13H6z",
-  forward: "M7 5.5v13l8.500-6.5zM16 5.500h2v13h-2z",
-  first: "M18.500 5.500v13L12 12zM12 5.500v13L5.500 12z",
-  last: "M5.500 5.500v13L12 12zM12 5.500v13l6.500-6.500z",
+  forward: "M7 5.5v13l8.5-6.5zM16 5.5h2v13h-2z",
 };
 
 export function icon(name) {
@@ -61,7 +59,7 @@ export function palette() {
   return dark()
     ? { ground: [[21, 24, 29], [35, 39, 47], [54, 61, 72], [82, 91, 106]], line: "rgba(255,255,255,.13)", halo: "rgba(16,18,22,.75)",
         ink: "#e9eaec", soft: "#9aa1ad", card: "#1b1e23", edge: "#33373f" }
-    : { ground: [[252, 252, 250], [226, 229, 233], [189, 195, 204], [146, 154, 167]], line: "rgba(255,255,255,.85)", halo: "rgba(255,255,255,.9)",
+    : { ground: [[253, 253, 251], [233, 236, 239], [205, 211, 219], [163, 171, 184]], line: "rgba(255,255,255,.85)", halo: "rgba(255,255,255,.9)",
         ink: "#1d2025", soft: "#666c77", card: "#ffffff", edge: "#e2e4e7" };
 }
 

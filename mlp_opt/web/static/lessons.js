@@ -24,7 +24,7 @@ export const LESSONS = [
     text: "AdaGrad divides by the root of the sum of all squared gradients so far. The sum only grows: one steep stretch at the beginning, and every later step is small. "
       + "The square drawn at the ball has that sum as its area. Watch it swell on the wall and never shrink on the floor, while momentum and Adam go on.",
     state: { surface: "rosenbrock", start: [-1.5, 2.4], steps: 500, focus: "adagrad", show: { squares: true },
-      methods: only({ adagrad: [0.1, { initial_accumulator_value: 0 }], momentum: [2e-4], adam: [0.05] }) },
+      methods: only({ adagrad: [0.1, { initial_accumulator_value: 0 }], momentum: [8e-4], adam: [0.05] }) },
   },
   {
     id: "forget", title: "RMSProp forgets",
@@ -42,7 +42,7 @@ export const LESSONS = [
   },
   {
     id: "rate", title: "A rate too high",
-    text: "On a quadratic of curvature λ each step multiplies the error by 1 − αλ. Below α = 2/λ it shrinks, above it grows, and nothing in between helps: here λ is 100, so the limit is 0.02. "
+    text: "On a quadratic of curvature λ each step multiplies the error by 1 − αλ. Below α = 2/λ it shrinks, above it grows; here λ is 100, so the limit is 0.02. "
       + "Gradient descent stands at 0.0198 and rings for a long time. Push its slider a little past 0.02, and it leaves the picture. Momentum bears almost twice as much, 2(1 + μ)/λ.",
     state: { surface: "quadratic", start: [-1.6, 0.9], steps: 120, focus: "sgd", methods: only({ sgd: [0.0198], momentum: [0.0198, { momentum: 0.9 }] }) },
   },

@@ -17,6 +17,12 @@ export class View {
   }
   px = (x) => this.left + ((x - this.surface.x[0]) / (this.surface.x[1] - this.surface.x[0])) * (this.right - this.left);
   py = (y) => this.bottom - ((y - this.surface.y[0]) / (this.surface.y[1] - this.surface.y[0])) * (this.bottom - this.top);
+  // A direction in x and y as one on the canvas, so long.
+  along = ([dx, dy], length) => {
+    const [a, b] = [dx * (this.px(1) - this.px(0)), dy * (this.py(1) - this.py(0))];
+    const size = Math.hypot(a, b) || 1;
+    return [(a / size) * length, (b / size) * length];
+  };
   back = (px, py) => [
     this.surface.x[0] + ((px - this.left) / (this.right - this.left)) * (this.surface.x[1] - this.surface.x[0]),
     this.surface.y[0] + ((this.bottom - py) / (this.bottom - this.top)) * (this.surface.y[1] - this.surface.y[0]),
@@ -102,9 +108,9 @@ function axes(context, view, surface, theme) {
   context.fillStyle = theme.soft;
   const n = view.width < 480 ? 4 : 6;
   context.textAlign = "center";
-  for (const x of ticks(...surface.x, n)) context.fillText(short(x), view.px(x), view.bottom + 16);
+  for (const x of ticks(...surface.x, n)) if (view.px(x) < view.right - 16) context.fillText(short(x), view.px(x), view.bottom + 16);
   context.textAlign = "right";
-  for (const y of ticks(...surface.y, n)) context.fillText(short(y), view.left - 6, view.py(y) + 4);
+  for (const y of ticks(...surface.y, n)) if (view.py(y) > view.top + 18) context.fillText(short(y), view.left - 6, view.py(y) + 4);
   context.font = "italic 13px Georgia, serif";
   context.fillStyle = theme.ink;
   context.fillText("x", view.right, view.bottom + 17);
@@ -188,12 +194,12 @@ function extras(context, view, race, state, name, t, color, theme) {
   if (!(Math.abs(x) < FAR && Math.abs(y) < FAR)) return;
   const most = (view.right - view.left) / 7;
   const pointing = (columns, sign, paint, hollow) => {
-    const [dx, dy] = columns.map((column) => sign * race.at(name, column, k));
-    const size = Math.hypot(dx, dy);
+    const pair = columns.map((column) => sign * race.at(name, column, k));
+    const size = Math.hypot(...pair);
     const largest = race.largest(name, columns);
     if (!(size > 0 && largest > 0) || !Number.isFinite(size)) return;
     const length = most * Math.sqrt(Math.min(size / largest, 1));
-    arrow(context, x, y, (dx / size) * length, (-dy / size) * length, paint, theme.halo, hollow);
+    arrow(context, x, y, ...view.along(pair, length), paint, theme.halo, hollow);
   };
   if (state.show.squares && Number.isFinite(race.at(name, "vx", k))) {
     const largest = race.largest(name, ["vx", "vy"], Math.max);
@@ -248,5 +254,5 @@ export function drawState(canvas, view, race, name, state, values, t, look) {
   }
   const size = Math.hypot(a, b);
   const length = most * Math.sqrt(size / largest);
-  if (size > 0) arrow(context, x, y, (a / size) * length, (-b / size) * length, color, theme.halo, state.result.startsWith("m"));
+  if (size > 0) arrow(context, x, y, ...view.along([a, b], length), color, theme.halo, state.result.startsWith("m"));
 }

@@ -3,7 +3,7 @@
 import { dark, h, ink, short } from "./dom.js";
 import { swatch } from "./marks.js";
 
-const RATE = { low: 1e-5, high: 10 };
+const RATE = { low: 1e-5, high: 100 };
 const TO = {
   log: Math.log10,
   "below 1": (v) => -Math.log10(Math.max(1 - v, 1e-12)),
@@ -66,10 +66,10 @@ export class Methods {
     } });
     const where = h("output", { class: "loss", title: "loss at this step" });
     const rate = slider({
-      label: `${name}, learning rate α`, value: method.rate ?? rates[name], ...RATE, scale: "log", locked: this.locked,
+      label: `${name}, rate α`, value: method.rate ?? rates[name], ...RATE, scale: "log", locked: this.locked,
       change: (value) => { method.rate = value; this.changed(); },
     });
-    const letters = { momentum: "μ", decay: "β", rho: "ρ", b1: "β₁", b2: "β₂", eps: "ε", nu: "ν", initial_accumulator_value: "v at start" };
+    const letters = { momentum: "μ", decay: "β", rho: "ρ", b1: "β₁", b2: "β₂", eps: "ε", nu: "ν", initial_accumulator_value: "v₀" };
     const knobs = look.knobs.map((knob) => slider({
       label: `${name}, ${letters[knob.name] ?? knob.name}`, value: method.options[knob.name] ?? knob.default, ...knob, locked: this.locked,
       change: (value) => { method.options[knob.name] = value; this.changed(); },
@@ -94,7 +94,7 @@ export class Methods {
       row.item.classList.toggle("focus", name === focus);
       if (!race.methods.includes(name)) continue;
       const loss = race.at(name, "loss", step);
-      row.where.value = Number.isFinite(loss) ? short(loss, 4) : "left the numbers";
+      row.where.value = Number.isFinite(loss) ? short(loss) : "left the numbers";
       row.item.classList.toggle("lost", !Number.isFinite(loss));
       const gap = race.differences?.[name];
       row.where.title = gap === undefined ? "loss at this step" : `largest difference to optax: ${gap}`;

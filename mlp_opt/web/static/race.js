@@ -99,6 +99,7 @@ class Race {
     this.groundOld = true;
     this.methods.build(this.state, header.rates);
     this.controls.update();
+    this.draw();
   }
 
   recompute(began = null) {
@@ -204,7 +205,9 @@ class Race {
     if (this.waiting) return;
     this.waiting = requestAnimationFrame(() => {
       this.waiting = null;
-      if (this.race && this.surface && this.controls.stage.clientWidth) this.#paint();
+      if (!this.surface || !this.controls.stage.clientWidth) return;
+      if (this.race) this.#paint();
+      else if (this.state.view === "map") drawGround(this.controls.ground, new View(this.surface, ...this.controls.size()), this.surface, null, []);
     });
   }
 
@@ -226,6 +229,7 @@ class Race {
       }
     } else {
       new Relief(surface, width, height, state.turn).draw(controls.relief, race, state, t, looks);
+      controls.relief.dataset.drawn = "1";
     }
     drawLosses(controls.losses, race, state, surface, t, looks);
     if (this.heat) drawHeat(controls.heat, this.heat, this.#pair());

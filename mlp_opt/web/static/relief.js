@@ -1,6 +1,6 @@
 // The surface in relief: a mesh painted from the farthest cell to the nearest, each with the pieces of path that lie on it.
 
-import { blend, fit, ink, palette } from "./dom.js";
+import { blend, fit, ink, palette, short } from "./dom.js";
 import { dashes, marker } from "./marks.js";
 
 const CELLS = 52;
@@ -11,7 +11,7 @@ export class Relief {
     Object.assign(this, { surface, width, height });
     [this.cos, this.sin] = [Math.cos(turn), Math.sin(turn)];
     [this.up, this.flat] = [Math.sin(tilt), Math.cos(tilt)];
-    this.scale = Math.min(width / 1.5, height / (0.55 + 0.9 * this.up));
+    this.scale = Math.min(width / 1.42, height / (TALL * this.flat + 1.42 * this.up + 0.12));
     const { data, shape: [ny, nx] } = surface.heights;
     const span = surface.high - surface.low || 1;
     this.height01 = (t) => (t - surface.low) / span;
@@ -27,7 +27,7 @@ export class Relief {
     const [a, b] = [u - 0.5, v - 0.5];
     const right = a * this.cos - b * this.sin;
     const deep = a * this.sin + b * this.cos;
-    const drop = deep * this.up + (z - 0.5) * TALL * this.flat;
+    const drop = deep * this.up + (z - 0.45) * TALL * this.flat;
     return [this.width / 2 + right * this.scale, this.height / 2 - drop * this.scale, deep];
   }
 
@@ -37,6 +37,7 @@ export class Relief {
   draw(canvas, race, state, t, looks) {
     const context = fit(canvas, this.width, this.height);
     const theme = palette();
+    this.#floor(context, theme);
     const order = this.#order();
     const pieces = this.#pieces(race, state, t, looks, order.place);
     context.lineJoin = "round";
@@ -45,6 +46,30 @@ export class Relief {
       for (const piece of pieces.get(cell) ?? []) this.#piece(context, piece, theme);
     }
     this.#ends(context, race, state, t, looks, theme);
+  }
+
+  // The outline of the domain below the surface, with its corners' numbers.
+  #floor(context, theme) {
+    const corners = [[0, 0], [1, 0], [1, 1], [0, 1]].map(([u, v]) => this.project(u, v, -0.04));
+    context.beginPath();
+    corners.forEach(([x, y], k) => (k ? context.lineTo(x, y) : context.moveTo(x, y)));
+    context.closePath();
+    context.setLineDash([]);
+    context.lineWidth = 1;
+    context.strokeStyle = theme.edge;
+    context.stroke();
+    context.textAlign = "center";
+    context.textBaseline = "middle";
+    for (const [axis, [u, v]] of [["x", [0.5, this.cos > 0 ? -0.07 : 1.07]], ["y", [this.sin > 0 ? -0.07 : 1.07, 0.5]]]) {
+      const [low, high] = this.surface[axis];
+      for (const [share, text] of [[0.04, short(low)], [0.5, axis], [0.96, short(high)]]) {
+        const [x, y] = this.project(...(axis === "x" ? [share, v] : [u, share]), -0.04);
+        context.font = share === 0.5 ? "italic 14px Georgia, serif" : "11px system-ui, sans-serif";
+        context.fillStyle = share === 0.5 ? theme.ink : theme.soft;
+        context.fillText(text, x, y);
+      }
+    }
+    context.textBaseline = "alphabetic";
   }
 
   // Cells from the back to the front, and for each the nearer neighbour whose turn a path waits for.
@@ -86,8 +111,8 @@ export class Relief {
     if (!heights.every(Number.isFinite)) return;
     const mean = heights.reduce((a, b) => a + b) / 4;
     const slope = ((heights[0] + heights[3] - heights[1] - heights[2]) * 0.6 + (heights[2] + heights[3] - heights[0] - heights[1]) * 0.4) * n * TALL;
-    const light = 1 + 0.16 * Math.tanh(0.6 * slope);
-    const [r, g, b] = blend(theme.ground, mean).map((c) => Math.min(c * light, 255));
+    const light = 0.93 + 0.2 * Math.tanh(0.5 * slope); // from the west and a little from the north
+    const [r, g, b] = blend(theme.ground, 0.15 + 0.75 * mean).map((c) => Math.min(c * light, 255));
     context.beginPath();
     [[0, 0], [1, 0], [1, 1], [0, 1]].forEach(([a, b], k) => {
       const [x, y] = this.project((i + a) / n, (j + b) / n, heights[k]);

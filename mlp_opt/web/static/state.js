@@ -4,7 +4,7 @@ const SHOW = ["gradient", "velocity", "step", "squares"];
 
 export const fresh = () => ({
   surface: "himmelblau", expression: null, x: [-2, 2], y: [-2, 2], condition: null, start: null, methods: {}, steps: 200, t: null,
-  speed: 1, schedule: "constant", optax: false, view: "map", turn: [0.6, 0.75], basins: false, heat: false, focus: "adam", inside: null,
+  speed: 1, schedule: "constant", optax: false, view: "map", turn: [0.6, 0.9], basins: false, heat: false, focus: "adam", inside: null,
   show: { gradient: false, velocity: false, step: false, squares: false }, lesson: null,
 });
 

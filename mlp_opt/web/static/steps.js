@@ -11,6 +11,9 @@ export function fill(text, values, step) {
   });
 }
 
+// Letters with a combining hat, which few fonts place well, as elements.
+const hats = (text) => text.split(/(\w\u0302)/).map((part) => (part.length === 2 && part[1] === "\u0302" ? h("span", { class: "hat" }, part[0]) : part));
+
 export class Steps {
   constructor({ chosen, moved }) {
     this.chosen = chosen;
@@ -37,7 +40,7 @@ export class Steps {
       const numbers = h("span", { class: "numbers" });
       const result = h("span", { class: "numbers result" });
       const item = h("li", {}, h("button", { type: "button", onclick: () => this.chosen(k) },
-        h("span", { class: "caption" }, state.caption), h("span", { class: "equation" }, state.equation), numbers, result));
+        h("span", { class: "caption" }, state.caption), h("span", { class: "equation", "aria-label": state.equation }, hats(state.equation)), numbers, result));
       return { item, numbers, result, state };
     });
     this.list.replaceChildren(...this.items.map(({ item }) => item));
