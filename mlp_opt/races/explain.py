@@ -104,6 +104,11 @@ def explain(name: str, optimizer: Optimizer, path: Path) -> tuple[tuple[State, .
     optimizer: as it ran, with its numbers; path: its path (see races.race).
     """
     states = STATES[check_name("optimizer for step by step", name, STATES)]
+    with np.errstate(all="ignore"):  # a run that has left the finite numbers is shown as it is
+        return states, _values(name, optimizer, path)
+
+
+def _values(name: str, optimizer: Optimizer, path: Path) -> dict[str, np.ndarray]:
     numbers = optimizer.update.traced
     g, u, w = (np.asarray(a, float) for a in (path.gradient, path.update, path.w))
     n = len(g)
@@ -117,7 +122,7 @@ def explain(name: str, optimizer: Optimizer, path: Path) -> tuple[tuple[State, .
             values[f"{letter}_old"] = np.concatenate([np.broadcast_to(first, (1, 2)), values[letter][:-1]])
     shared, made = _RULES[name](numbers, values, np.arange(1, n + 1))
     values |= {key: np.broadcast_to(np.asarray(number, float), n) for key, number in shared.items()} | made
-    return states, values
+    return values
 
 
 def _sgd(numbers: Any, of: Any, t: Any) -> tuple[dict[str, Any], dict[str, Any]]:

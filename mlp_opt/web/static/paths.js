@@ -12,10 +12,13 @@ export class Paths {
     this.differences = header.differences ?? null;
     this.data = arrays.paths.data;
     this.optax = arrays.optax?.data ?? null;
+    this.width = this.columns.length;
+    this.places = Object.fromEntries(this.columns.map((column, k) => [column, k]));
+    this.firsts = Object.fromEntries(this.methods.map((name, k) => [name, k * (this.steps + 1) * this.width]));
   }
 
   at(name, column, step) {
-    return this.data[(this.methods.indexOf(name) * (this.steps + 1) + step) * this.columns.length + this.columns.indexOf(column)];
+    return this.data[this.firsts[name] + step * this.width + this.places[column]];
   }
 
   twin(name, step) {

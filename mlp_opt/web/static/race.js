@@ -129,7 +129,8 @@ class Race {
       this.explained = answer;
       if (other || !this.panel.items) this.panel.show(answer);
       this.panel.answer = answer;
-      this.draw();
+      if (this.state.inside !== null) this.draw();
+      else if (this.race) this.panel.update(this.t, this.race.steps, null);
     });
     for (const kind of ["basins", "heat"]) {
       if (!this.state[kind]) this[kind] = null;
