@@ -160,14 +160,17 @@ const dashColor = (theme) => (theme.card === "#ffffff" ? "#ffffff" : "#101216");
 function stroke(context, point, from, to, { color, width, alpha, dash }) {
   context.beginPath();
   let drawing = false;
+  let [lastX, lastY] = [0, 0];
   for (let k = from; k <= to; k++) {
     const [x, y] = point(k);
-    if (!(Math.abs(x) < FAR && Math.abs(y) < FAR)) drawing = false;
-    else if (drawing) context.lineTo(x, y);
-    else {
-      context.moveTo(x, y);
-      drawing = true;
+    if (!(Math.abs(x) < FAR && Math.abs(y) < FAR)) {
+      drawing = false;
+      continue;
     }
+    if (drawing && k < to && Math.abs(x - lastX) + Math.abs(y - lastY) < 0.7) continue; // no eye tells these points apart
+    if (drawing) context.lineTo(x, y);
+    else context.moveTo(x, y);
+    [lastX, lastY, drawing] = [x, y, true];
   }
   context.globalAlpha = alpha;
   context.strokeStyle = color;

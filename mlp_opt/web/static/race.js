@@ -115,7 +115,9 @@ class Race {
   #raced(answer, began = null) {
     this.race = new Paths(answer);
     this.draw(began);
-    this.extras();
+    clearTimeout(this.rest); // while a start is dragged the paths come first
+    if (began === null) this.extras();
+    else this.rest = setTimeout(() => this.extras(), 90);
   }
 
   // What depends on one method: its update step by step, its basins, its heat map.
