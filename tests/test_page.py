@@ -233,7 +233,7 @@ def test_step_by_step_shows_the_numbers(page):
 
 def test_maps_and_their_clicks(page, url):
     show(page, url + "#race?s=himmelblau&m=momentum~0.002&focus=momentum&heat=1&basins=1")
-    page.wait("document.querySelector('[aria-label=\"Heat map\"] h2').textContent === 'momentum: learning rate × momentum'")
+    page.wait("document.querySelector('[aria-label=\"Heat map\"] h2').textContent === 'momentum: learning rate α × μ'")
     page.wait("document.querySelector('.toggles').textContent.includes('of the starts reach a minimum')")
     page.run("document.querySelector('canvas.heat').scrollIntoView()")
     x, y, width, height = box(page, "canvas.heat")

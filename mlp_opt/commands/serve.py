@@ -29,10 +29,13 @@ def main(host: str, port: int | None, show: bool) -> int:
 def export(path: Path, options: RaceConfig | None = None) -> int:
     """Write the page with one race in it, by default the one that the page opens with; 0."""
     needed()
-    from ..web import bake, serve
+    from ..web import bake, race, serve
 
     asked = {"surface": serve.FIRST} if options is None else request(options)
-    maps = [] if options is None else [(kind, name) for kind in ("basins", "heat") if getattr(options, kind) for name in options.optimizers]
+    maps: list[list[str]] = []
+    if options is not None:
+        maps += [["basins", name] for name in options.optimizers if options.basins]
+        maps += [["heat", name] for name in options.optimizers if options.heat and name in race.KNOBS]
     html = bake.page(asked, maps=maps)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -34,7 +34,7 @@ export function drawLosses(canvas, race, state, surface, t, looks) {
   const [px, py] = [(k) => left + (k / race.steps) * (right - left), (v) => bottom - ((v - low) / (high - low)) * (bottom - top)];
   frame(context, { left, right, top, bottom }, theme, {
     x: ticks(0, race.steps, width < 360 ? 4 : 5).filter(Number.isInteger).map((k) => [px(k), short(k, 5)]),
-    y: log ? powers(low, high).map((p) => [py(p), `10${super_(p)}`]) : ticks(low, high, 4).map((v) => [py(v), short(v)]),
+    y: log ? powers(low, high).map(([p, text]) => [py(p), text]) : ticks(low, high, 4).map((v) => [py(v), short(v)]),
     name: "step",
   });
   context.save();
@@ -70,9 +70,14 @@ export function drawLosses(canvas, race, state, surface, t, looks) {
 }
 
 const super_ = (p) => [...String(p)].map((c) => "⁰¹²³⁴⁵⁶⁷⁸⁹"[c] ?? "⁻").join("");
+// Where a logarithmic axis is marked, and with what.
 function powers(low, high) {
   const every = Math.max(Math.ceil((high - low) / 5), 1);
-  return Array.from({ length: 60 }, (_, k) => k - 30).filter((p) => p >= low && p <= high && p % every === 0);
+  const whole = Array.from({ length: 60 }, (_, k) => k - 30);
+  const tens = whole.filter((p) => p >= low && p <= high && p % every === 0);
+  if (tens.length > 1) return tens.map((p) => [p, `10${super_(p)}`]);
+  const between = whole.flatMap((p) => [1, 2, 5].map((n) => n * 10 ** p)).filter((v) => Math.log10(v) >= low && Math.log10(v) <= high);
+  return (between.length > 1 ? between : ticks(10 ** low, 10 ** high, 3)).map((v) => [Math.log10(v), short(v)]);
 }
 
 function frame(context, { left, right, top, bottom }, theme, { x, y, name }) {

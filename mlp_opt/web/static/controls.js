@@ -2,6 +2,7 @@
 
 import { h } from "./dom.js";
 import { LESSONS } from "./lessons.js";
+import { LETTERS } from "./methods.js";
 
 const SHOWN = { gradient: "downhill", velocity: "velocity", step: "step", squares: "squares" };
 const HINTS = {
@@ -35,7 +36,7 @@ export class Controls {
     const { tab } = this;
     const stage = h("section", { class: "card main", "aria-label": "Race" }, this.#bar(), this.stage, tab.player.element, this.#toggles());
     const side = h("section", { class: "card side", "aria-label": "Optimizers" }, h("h2", {}, "Optimizers"), tab.methods.element, this.#settings());
-    this.heatCard = h("section", { class: "card", "aria-label": "Heat map" }, this.heatTitle = h("h2", {}, "Learning rate × momentum"), this.heat, this.heatNote = h("p", { class: "soft" }));
+    this.heatCard = h("section", { class: "card", "aria-label": "Heat map" }, this.heatTitle = h("h2", {}, "Learning rate α × another number"), this.heat, this.heatNote = h("p", { class: "soft" }));
     const charts = h("div", { class: "charts" }, h("section", { class: "card", "aria-label": "Loss" }, this.lossTitle = h("h2", {}, "Loss"), this.losses), this.heatCard, tab.panel.element);
     return [this.#lessons(), h("div", { class: "board" }, stage, side, charts)];
   }
@@ -180,9 +181,9 @@ export class Controls {
     const found = this.tab[kind];
     if (kind === "basins") this.note.textContent = error ?? `${Math.round(100 * found.reached)} % of the starts reach a minimum`;
     else {
-      this.heatNote.textContent = error ?? "Brighter is lower, black is lost. Press a place to replay that run.";
+      this.heatNote.textContent = error ?? `Brighter is lower, black is lost.${this.locked ? "" : " Press a place to replay that run."}`;
       this.heat.hidden = Boolean(error);
-      this.heatTitle.textContent = `${this.tab.state.focus}: learning rate × ${found ? nice(found.second) : "another number"}`;
+      this.heatTitle.textContent = `${this.tab.state.focus}: learning rate α × ${LETTERS[found?.second] ?? "another number"}`;
     }
   }
 

@@ -4,6 +4,7 @@ import { dark, h, ink, short } from "./dom.js";
 import { swatch } from "./marks.js";
 
 const RATE = { low: 1e-5, high: 100 };
+export const LETTERS = { momentum: "μ", decay: "β", rho: "ρ", b1: "β₁", b2: "β₂", eps: "ε", nu: "ν", initial_accumulator_value: "v₀" };
 const TO = {
   log: Math.log10,
   "below 1": (v) => -Math.log10(Math.max(1 - v, 1e-12)),
@@ -69,9 +70,8 @@ export class Methods {
       label: `${name}, rate α`, value: method.rate ?? rates[name], ...RATE, scale: "log", locked: this.locked,
       change: (value) => { method.rate = value; this.changed(); },
     });
-    const letters = { momentum: "μ", decay: "β", rho: "ρ", b1: "β₁", b2: "β₂", eps: "ε", nu: "ν", initial_accumulator_value: "v₀" };
     const knobs = look.knobs.map((knob) => slider({
-      label: `${name}, ${letters[knob.name] ?? knob.name}`, value: method.options[knob.name] ?? knob.default, ...knob, locked: this.locked,
+      label: `${name}, ${LETTERS[knob.name] ?? knob.name}`, value: method.options[knob.name] ?? knob.default, ...knob, locked: this.locked,
       change: (value) => { method.options[knob.name] = value; this.changed(); },
     }));
     const away = h("button", { class: "away", type: "button", title: `Remove ${name}`, "aria-label": `Remove ${name}`, hidden: this.locked, onclick: () => this.removed(name) }, "×");
