@@ -16,9 +16,9 @@ from mlp_opt.web.messages import unpack
 
 
 @contextmanager
-def serving() -> Iterator[str]:
-    """The page's address, at any free port."""
-    opened = serve.listen("127.0.0.1", 0)
+def serving(port: int = 0) -> Iterator[str]:
+    """The page's address, at this port or any that is free."""
+    opened = serve.listen("127.0.0.1", port)
     server = serve.Server(opened)
     thread = threading.Thread(target=server.run_here)
     thread.start()

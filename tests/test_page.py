@@ -203,6 +203,42 @@ def test_an_expression_and_its_mistakes(page, url):
     page.wait("document.querySelector('.error').hidden")
 
 
+@pytest.mark.parametrize(
+    "hash",
+    [
+        "#race?m=none~1&focus=none",
+        "#none",
+        "#race?steps=1e9&t=-5&speed=nan&turn=a,b&p=1",
+        "#race?m=~~~&m=sgd~x&show=all",
+        "#race?%",
+        "#race?c=-1&s=quadratic",
+    ],
+)
+def test_an_address_that_makes_no_sense_is_read_as_far_as_it_does(page, url, hash):
+    show(page, url + hash)
+    assert page.run("document.querySelector('.error').hidden")
+
+
+def test_a_surface_that_is_none_is_told(page, url):
+    page.open(url + "#race?s=none")
+    assert "unknown surface 'none'" in page.wait("document.querySelector('.error')?.textContent")
+    page.run("(() => { const s = document.querySelector('select'); s.value = 'booth'; s.dispatchEvent(new Event('change')); })()")
+    page.wait(f"{DRAWN} && document.querySelector('.error').hidden")
+
+
+def test_a_lost_connection_is_told_and_found_again(chromium):
+    with serving() as address:
+        show(chromium, address)
+        port = urlsplit(address).port
+    chromium.wait("!document.getElementById('notice').hidden")
+    with serving(port):
+        chromium.wait("document.getElementById('notice').hidden")
+        before = chromium.run(DRAWN)
+        x, y, width, height = box(chromium)
+        drag(chromium, [(x + 0.3 * width, y + 0.7 * height), (x + 0.3 * width, y + 0.75 * height)])
+        chromium.wait(f"JSON.stringify({DRAWN}) !== '{json.dumps(before, separators=(',', ':'))}'")
+
+
 def test_lessons(page):
     names = page.run("[...document.querySelectorAll('.chip')].map((chip) => chip.dataset.lesson)")
     assert len(names) >= 7

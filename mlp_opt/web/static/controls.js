@@ -142,7 +142,8 @@ export class Controls {
 
   #start(at) {
     this.tab.state.start = at;
-    this.tab.recompute();
+    if (this.error.hidden) this.tab.recompute();
+    else this.tab.load(); // the function may be finite there
     this.update();
   }
 

@@ -36,7 +36,7 @@ class Race {
 
   #build(about) {
     this.about = about;
-    if (!Object.keys(this.state.methods).length && !this.transport.baked) this.#usual();
+    this.#known();
     const locked = this.transport.baked;
     this.methods = new Methods({
       about, locked, changed: () => this.recompute(), shown: () => this.draw(), focused: (name) => this.focus(name),
@@ -56,6 +56,13 @@ class Race {
     new ResizeObserver(() => { this.groundOld = true; this.draw(); }).observe(this.controls.stage);
     if (locked) this.#fromBaked();
     else this.load();
+  }
+
+  // Methods that an address names, as far as they exist; the usual ones without any.
+  #known() {
+    for (const name of Object.keys(this.state.methods)) if (!(name in this.about.methods)) delete this.state.methods[name];
+    if (!Object.keys(this.state.methods).length && !this.transport.baked) this.#usual();
+    if (!(this.state.focus in this.about.methods)) this.state.focus = "adam";
   }
 
   #usual() {
@@ -179,6 +186,7 @@ class Race {
   }
 
   #listed() {
+    if (!this.surface) return;
     this.methods.build(this.state, this.surface.rates);
     for (const [name, method] of Object.entries(this.state.methods)) method.rate ??= this.surface.rates[name];
     if (!(this.state.focus in this.state.methods)) this.state.focus = Object.keys(this.state.methods)[0];
@@ -307,7 +315,7 @@ class Race {
     window.addEventListener("hashchange", () => { // typed, or a link within the page
       if (this.transport.baked) return;
       this.state = addresses.read(location.hash.slice(1));
-      if (!Object.keys(this.state.methods).length) this.#usual();
+      this.#known();
       this.load();
     });
     document.addEventListener("keydown", (event) => this.#key(event));
