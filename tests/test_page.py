@@ -16,6 +16,7 @@ from serving import serving
 from mlp_opt import schedules
 from mlp_opt.optimizers import OPTIMIZERS
 from mlp_opt.races import paths as races
+from mlp_opt.races.fair import fair
 from mlp_opt.surfaces import surface
 from mlp_opt.web import bake
 
@@ -280,6 +281,19 @@ def test_maps_and_their_clicks(page, url):
     rate, mu = page.run("[...document.querySelectorAll('[data-method=momentum] .value')].map((o) => o.value)")
     assert float(rate.replace("−", "-")) > 0.002
     assert 0 < float(mu) < 0.9
+
+
+def test_a_fair_comparison_and_its_rates(page, url, x64):
+    show(page, url + "#race?s=booth&m=sgd~0.001&m=adam~0.001&fair=1&steps=100")
+    rows = page.wait(
+        "[...document.querySelectorAll('tbody tr')].map((row) => row.textContent).length === 2 && document.querySelector('tbody').innerText"
+    )
+    builds = {"sgd": OPTIMIZERS["sgd"], "adam": OPTIMIZERS["adam"]}
+    best = fair(surface("booth"), builds, 100)
+    assert rows.split()[0] == min(best, key=lambda name: best[name].quartiles[1])
+    page.run("[...document.querySelectorAll('button')].find((b) => b.textContent === 'Use these rates').click()")
+    for name, result in best.items():
+        page.wait(f"Math.abs(document.querySelector('[data-method={name}] .value').value / {result.rate} - 1) < 0.01")
 
 
 def test_theme_and_narrow_screens(page):

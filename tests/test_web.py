@@ -22,6 +22,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from mlp_opt import cli
 from mlp_opt.errors import InputError
 from mlp_opt.optimizers import OPTIMIZERS
+from mlp_opt.races import fair as fairness
 from mlp_opt.races import paths as races
 from mlp_opt.races.explain import STATES, explain
 from mlp_opt.surfaces import SURFACES, surface
@@ -352,17 +353,29 @@ def test_expressions_are_forgotten_after_a_while(monkeypatch):
 def test_the_page_is_one_file_with_everything_in_it(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("JAX_COMPILATION_CACHE_DIR", os.environ.get("JAX_COMPILATION_CACHE_DIR", str(tmp_path / "cache")))
     file = tmp_path / "new" / "race.html"
-    assert cli.main(["race", "booth", "--html", str(file), "--optimizers", "sgd,adam", "--steps", "20", "--basins"]) == 0
+    assert cli.main(["race", "booth", "--html", str(file), "--optimizers", "sgd,adam", "--steps", "20", "--basins", "--fair"]) == 0
     assert str(file) in capsys.readouterr().out
     html = file.read_text()
     frames = json.loads(re.search(r'id="baked">(.*?)</script>', html, re.DOTALL)[1])["frames"]
     assert set(frames) == {
         "race/about:", "race/surface:", "race/paths:", "race/explain:sgd", "race/explain:adam", "race/basins:sgd", "race/basins:adam",
+        "race/fair:",
     }  # fmt: skip
     assert not re.search(r'(src|href)="(?!data:|#)', html)  # nothing is fetched
     assert cli.main(["race", "booth", "--html", str(file), "--out", "x"]) == 2
     assert cli.main(["race", "both", "--html", str(file)]) == 2
     assert capsys.readouterr().err.count("\n") == 2
+
+
+def test_a_fair_comparison_is_the_librarys():
+    with tab.computing():
+        reply = tab.fair({"surface": "booth", "methods": METHODS, "steps": 30})
+        builds = {"sgd": OPTIMIZERS["sgd"], "adam": lambda rate: OPTIMIZERS["adam"](rate, b1=0.8)}
+        ours = fairness.fair(surface("booth"), builds, 30)
+        with pytest.raises(InputError, match="no lowest loss"):
+            tab.fair({"surface": "saddle", "methods": METHODS})
+    assert {name: one["rate"] for name, one in reply.header["results"].items()} == {name: one.rate for name, one in ours.items()}
+    np.testing.assert_allclose(reply.arrays["tuned"][1], ours["adam"].tuning[:, 1], rtol=1e-12)
 
 
 def test_baking_over_the_wire(url):

@@ -34,6 +34,7 @@ def export(path: Path, options: RaceConfig | None = None) -> int:
     asked = {"surface": serve.FIRST} if options is None else request(options)
     maps: list[list[str]] = []
     if options is not None:
+        maps += [["fair", ""]] if options.fair else []
         maps += [["basins", name] for name in options.optimizers if options.basins]
         maps += [["heat", name] for name in options.optimizers if options.heat and name in race.KNOBS]
     html = bake.page(asked, maps=maps)
@@ -48,8 +49,6 @@ def export(path: Path, options: RaceConfig | None = None) -> int:
 
 def request(options: RaceConfig) -> dict[str, Any]:
     """The options of `mlp-opt race` as the page asks for a race."""
-    if options.fair:
-        raise InputError("--fair belongs to the folder of pictures; leave it out with --html")
     names = dict.fromkeys(options.optimizers)
     own = {
         name: {key.partition(".")[2]: v for key, v in options.optimizer_options.items() if key.partition(".")[0] == name} for name in names

@@ -148,7 +148,7 @@ class Pages:
             pool.shutdown(wait=False, cancel_futures=True)
 
 
-SLOW_KINDS = ("race/basins", "race/heat")
+SLOW_KINDS = ("race/basins", "race/heat", "race/fair")  # those in SLOW, named here so that jax need not be imported to know
 
 
 class Guard:

@@ -13,7 +13,7 @@ from .app import STATIC
 from .messages import Reply, frame, known, text
 
 HASH = 4000  # characters of the page's state
-MAPS = {"basins": race.basins, "heat": race.heat}
+MAPS = {"basins": race.basins, "heat": race.heat, "fair": race.fair}
 
 
 def of_request(body: Any) -> str:
@@ -24,8 +24,8 @@ def of_request(body: Any) -> str:
     asked, maps = body.get("race", {}), body.get("maps", [])
     if not isinstance(asked, dict):
         raise InputError("race must be an object")
-    if not isinstance(maps, list) or len(maps) > 4 or not all(isinstance(m, list) and len(m) == 2 for m in maps):
-        raise InputError("maps must be a list of at most 4 pairs of kind and method")
+    if not isinstance(maps, list) or len(maps) > 40 or not all(isinstance(m, list) and len(m) == 2 for m in maps):
+        raise InputError("maps must be a list of at most 40 pairs of kind and method")
     return page(asked, text(body.get("hash", ""), "hash", HASH), maps)
 
 
@@ -47,7 +47,8 @@ def page(asked: dict[str, Any], state: str = "", maps: Any = ()) -> str:
         for kind, name in maps:
             if kind not in MAPS:
                 raise InputError(f"unknown map {str(kind)[:40]!r}; accepted: {', '.join(MAPS)}")
-            add(kind, MAPS[kind](asked | {"method": name}), str(name))
+            whole = kind == "fair"  # of all methods
+            add(kind, MAPS[kind](asked if whole else asked | {"method": name}), "" if whole else str(name))
         frames = {key: base64.b64encode(frame(0, kind, reply)).decode() for key, (kind, reply) in answers.items()}
     return _inline({"hash": state, "frames": frames})
 

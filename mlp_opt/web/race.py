@@ -23,6 +23,7 @@ from ..errors import InputError, check_name
 from ..expressions import LENGTH
 from ..figures.looks import BASINS, LOOKS
 from ..optimizers import as_pytree
+from ..races import fair as fairness
 from ..races import maps
 from ..races.explain import STATES, explain
 from ..races.heights import Relief, relief
@@ -267,10 +268,28 @@ def shade(loss: np.ndarray, lowest: float) -> np.ndarray:
     return np.clip((order - low) / max(high - low, 1e-9), 0, 1)
 
 
+def fair(body: dict[str, Any]) -> Reply:
+    """Each method at its own best of 36 rates, see races.fair: in the header `results`, each one's rate, the median of its
+    reported scores and the share that missed; `rates` (36,) and `tuned` (methods, 36), the medians by which they were chosen.
+
+    Scores are last losses above the lowest known or, where none is known (`above` is false), above the best seen.
+    """
+    race = Race(read(body))
+    builds = {name: partial(race_setup.build, race.options, name) for name in race.rates}
+    found = fairness.fair(race.surface, builds, race.options.steps)
+    tuned = np.stack([r.tuning[:, 1] for r in found.values()])
+    known = bool(np.isfinite(race.lowest))
+    seen = np.concatenate([tuned.ravel(), *(r.scores for r in found.values())])
+    base = race.lowest if known else float(seen[np.isfinite(seen)].min(initial=0.0))
+    results = {name: {"rate": r.rate, "median": float(r.quartiles[1]) - base, "missed": r.missed} for name, r in found.items()}
+    counts = {"steps": race.options.steps, "tuning": fairness.TUNING, "reporting": fairness.REPORTING}
+    return Reply({"results": results, "above": known, **counts}, {"rates": fairness.RATES, "tuned": tuned - base})
+
+
 QUICK: dict[str, Callable[[dict[str, Any]], Reply]] = {
     "race/about": about, "race/surface": surface, "race/paths": race_paths, "race/explain": step_by_step,
 }  # fmt: skip
-SLOW: dict[str, Callable[[dict[str, Any]], Reply]] = {"race/basins": basins, "race/heat": heat}
+SLOW: dict[str, Callable[[dict[str, Any]], Reply]] = {"race/basins": basins, "race/heat": heat, "race/fair": fair}
 
 
 def warm(name: str) -> None:

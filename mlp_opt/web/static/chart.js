@@ -69,18 +69,18 @@ export function drawLosses(canvas, race, state, surface, t, looks) {
   context.restore();
 }
 
-const super_ = (p) => [...String(p)].map((c) => "⁰¹²³⁴⁵⁶⁷⁸⁹"[c] ?? "⁻").join("");
+export const superscript = (p) => [...String(p)].map((c) => "⁰¹²³⁴⁵⁶⁷⁸⁹"[c] ?? "⁻").join("");
 // Where a logarithmic axis is marked, and with what.
-function powers(low, high) {
+export function powers(low, high) {
   const every = Math.max(Math.ceil((high - low) / 5), 1);
   const whole = Array.from({ length: 60 }, (_, k) => k - 30);
   const tens = whole.filter((p) => p >= low && p <= high && p % every === 0);
-  if (tens.length > 1) return tens.map((p) => [p, `10${super_(p)}`]);
+  if (tens.length > 1) return tens.map((p) => [p, `10${superscript(p)}`]);
   const between = whole.flatMap((p) => [1, 2, 5].map((n) => n * 10 ** p)).filter((v) => Math.log10(v) >= low && Math.log10(v) <= high);
   return (between.length > 1 ? between : ticks(10 ** low, 10 ** high, 3)).map((v) => [Math.log10(v), short(v)]);
 }
 
-function frame(context, { left, right, top, bottom }, theme, { x, y, name }) {
+export function frame(context, { left, right, top, bottom }, theme, { x, y, name }) {
   context.font = "11px system-ui, sans-serif";
   context.fillStyle = theme.soft;
   context.strokeStyle = theme.edge;
@@ -128,7 +128,7 @@ export function drawHeat(canvas, heat, chosen) {
   context.font = "11px system-ui, sans-serif";
   context.fillStyle = theme.soft;
   context.textAlign = "center";
-  for (let p = Math.ceil(low); p <= high; p += 2) context.fillText(`10${super_(p)}`, Math.min(px(10 ** p), right - 8), bottom + 14);
+  for (let p = Math.ceil(low); p <= high; p += 2) context.fillText(`10${superscript(p)}`, Math.min(px(10 ** p), right - 8), bottom + 14);
   context.textAlign = "right";
   for (const value of [0, 0.25, 0.5, 0.75]) context.fillText(short(value), left - 6, py(value) + 4);
   context.textAlign = "left";

@@ -37,7 +37,7 @@ export class Controls {
     const stage = h("section", { class: "card main", "aria-label": "Race" }, this.#bar(), this.stage, tab.player.element, this.#toggles());
     const side = h("section", { class: "card side", "aria-label": "Optimizers" }, h("h2", {}, "Optimizers"), tab.methods.element, this.#settings());
     this.heatCard = h("section", { class: "card", "aria-label": "Heat map" }, this.heatTitle = h("h2", {}, "Learning rate α × another number"), this.heat, this.heatNote = h("p", { class: "soft" }));
-    const charts = h("div", { class: "charts" }, h("section", { class: "card", "aria-label": "Loss" }, this.lossTitle = h("h2", {}, "Loss"), this.losses), this.heatCard, tab.panel.element);
+    const charts = h("div", { class: "charts" }, h("section", { class: "card", "aria-label": "Loss" }, this.lossTitle = h("h2", {}, "Loss"), this.losses), this.heatCard, tab.fair.element, tab.panel.element);
     return [this.#lessons(), h("div", { class: "board" }, stage, side, charts)];
   }
 
@@ -96,13 +96,14 @@ export class Controls {
       this.update();
     } });
     this.optax = twin;
-    this.maps = [behind("basins", "basins", "Every point coloured by the minimum that the chosen method reaches from it"),
+    const fair = behind("fair", "fair", "Each method at its own best of 36 learning rates, from random starts");
+    this.maps = [fair, behind("basins", "basins", "Every point coloured by the minimum that the chosen method reaches from it"),
       behind("heat", "rate × momentum", "The chosen method's last loss for every pair of learning rate and momentum")];
     this.gap = h("span", { class: "soft gap" });
     this.note = h("span", { class: "soft gap" });
     return h("div", { class: "toggles" }, h("span", { class: "group" }, h("b", {}, "Show"), this.boxes),
-      h("span", { class: "group" }, h("b", {}, "Compare"), h("label", { class: "check", title: "White dots: the paths of the same rules in optax" }, twin, "optax"), this.gap),
-      h("span", { class: "group" }, h("b", {}, "Maps"), this.maps, this.note));
+      h("span", { class: "group" }, h("b", {}, "Compare"), h("label", { class: "check", title: "White dots: the paths of the same rules in optax" }, twin, "optax"), fair, this.gap),
+      h("span", { class: "group" }, h("b", {}, "Maps"), this.maps.slice(1), this.note));
   }
 
   #settings() {
@@ -211,6 +212,7 @@ export class Controls {
     this.gap.textContent = gaps.length ? `largest difference ${gaps.includes(null) ? "infinite" : Math.max(...gaps).toExponential(1)}` : "";
     if (!state.basins) this.note.textContent = "";
     this.heatCard.hidden = !state.heat;
+    this.tab.fair.element.hidden = !state.fair;
     this.#numbers();
     this.stepField.value = state.steps;
     this.schedule.value = state.schedule;

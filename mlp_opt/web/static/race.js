@@ -1,9 +1,9 @@
 // The Race tab: what it holds, what it asks the server for, when it draws.
 
-import { h } from "./dom.js";
 import { drawHeat, drawLosses, heatAt, stepAt } from "./chart.js";
 import { Controls } from "./controls.js";
 import { LESSONS } from "./lessons.js";
+import { Fair } from "./fair.js";
 import { drawGround, drawPaths, drawState, View } from "./map.js";
 import { Methods } from "./methods.js";
 import { Paths } from "./paths.js";
@@ -11,7 +11,7 @@ import { Player } from "./player.js";
 import { Relief } from "./relief.js";
 import * as addresses from "./state.js";
 import { Steps } from "./steps.js";
-import { baked, copy, picture, save } from "./share.js";
+import { tools } from "./share.js";
 
 export const title = "Race";
 export const open = (page) => new Race(page);
@@ -49,9 +49,10 @@ class Race {
       faster: (speed) => { this.state.speed = speed; this.#remember(); },
     });
     this.panel = new Steps({ chosen: (k) => this.inside(this.state.inside === k ? null : k), moved: (by) => this.#state(by) });
+    this.fair = new Fair({ locked, used: () => this.#best() });
     this.controls = new Controls(this, locked);
     this.page.root.replaceChildren(...this.controls.layout());
-    this.#tools();
+    this.page.tools.append(...tools(this));
     this.#listen();
     new ResizeObserver(() => { this.groundOld = true; this.draw(); }).observe(this.controls.stage);
     if (locked) this.#fromBaked();
@@ -150,7 +151,15 @@ class Race {
         this.draw();
       });
     }
+    if (this.state.fair) this.transport.ask("race/fair", { ...addresses.request(this.state), start: null }, (answer) => { this.fair.show(answer); this.fair.draw(this.about.methods); });
     this.controls.update();
+  }
+
+  // Every method at the rate that the fair comparison found.
+  #best() {
+    for (const [name, { rate }] of Object.entries(this.fair.answer.header.results)) if (name in this.state.methods) this.state.methods[name].rate = rate;
+    this.methods.build(this.state, this.surface.rates);
+    this.recompute();
   }
 
   #unexplained(name) {
@@ -243,6 +252,7 @@ class Race {
       controls.relief.dataset.drawn = "1";
     }
     drawLosses(controls.losses, race, state, surface, t, looks);
+    if (state.fair) this.fair.draw(looks);
     if (this.heat) drawHeat(controls.heat, this.heat, this.#pair());
     this.methods.update(race, t, state.focus);
     this.panel.update(t, race.steps, state.inside);
@@ -271,31 +281,6 @@ class Race {
     this.groundOld = true;
     this.methods?.repaint();
     this.draw();
-  }
-
-  #tools() {
-    const item = (text, act) => h("button", { type: "button", class: "quiet", onclick: act }, text);
-    const link = item("Copy link", async () => {
-      history.replaceState(null, "", `#${addresses.write(this.state)}`);
-      await copy(location.href);
-      link.textContent = "Copied";
-      setTimeout(() => { link.textContent = "Copy link"; }, 1500);
-    });
-    const menu = h("details", { class: "menu" }, h("summary", { class: "quiet" }, "Export"), h("div", { class: "list" },
-      item("Picture (PNG)", async () => save(await picture(this.controls.layers()), "race.png")),
-      item("Paths (CSV)", () => save(new Blob([this.race.csv()], { type: "text/csv" }), "paths.csv")),
-      this.transport.baked ? null : item("This page (HTML, works offline)", () => this.#bake())));
-    menu.addEventListener("click", (event) => { if (event.target.closest(".list")) menu.open = false; });
-    this.page.tools.append(link, menu);
-  }
-
-  async #bake() {
-    const maps = ["basins", "heat"].filter((kind) => this.state[kind]).map((kind) => [kind, this.state.focus]);
-    try {
-      save(await baked(addresses.request(this.state), addresses.write(this.state), maps), "race.html");
-    } catch (error) {
-      this.page.tell(`The page could not be saved: ${error.message}`);
-    }
   }
 
   #listen() {

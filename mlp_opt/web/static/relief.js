@@ -92,15 +92,35 @@ export class Relief {
       for (let k = 0; k <= race.steps; k++) {
         const [u, v, z] = [this.u(race.at(name, "x", k)), this.v(race.at(name, "y", k)), this.height01(race.at(name, "height", k))];
         const here = u >= 0 && u <= 1 && v >= 0 && v <= 1 && z <= 1.02 ? [u, v, z + 0.012] : null;
-        if (here && before) {
-          const cell = place((u + before[0]) / 2, (v + before[1]) / 2);
-          if (!pieces.has(cell)) pieces.set(cell, []);
-          pieces.get(cell).push({ from: before, to: here, color, faint: k > t, dash: dashes(looks[name]).length > 0 && k % 2 });
-        }
+        const look = { color, faint: k > t, dash: dashes(looks[name]).length > 0 };
+        if (here && before) this.#split(before, here, look, pieces, place);
         before = here;
       }
     }
     return pieces;
+  }
+
+  // A step in pieces no longer than a cell, laid on the surface: a long chord would hide below it.
+  #split(from, to, look, pieces, place) {
+    const n = Math.max(Math.ceil(Math.hypot(to[0] - from[0], to[1] - from[1]) * this.n), 1);
+    let here = from;
+    for (let k = 1; k <= n; k++) {
+      const [u, v] = [0, 1].map((i) => from[i] + ((to[i] - from[i]) * k) / n);
+      const next = k === n ? to : [u, v, this.#mesh(u, v) + 0.012];
+      const cell = place((u + here[0]) / 2, (v + here[1]) / 2);
+      if (!pieces.has(cell)) pieces.set(cell, []);
+      this.count = (this.count ?? 0) + 1;
+      pieces.get(cell).push({ ...look, from: here, to: next, dash: look.dash && this.count % 4 > 1 });
+      here = next;
+    }
+  }
+
+  // The mesh's height between its corners.
+  #mesh(u, v) {
+    const [a, b] = [u, v].map((share) => Math.min(share * this.n, this.n - 1e-6));
+    const [i, j] = [Math.floor(a), Math.floor(b)];
+    const z = (p, q) => this.z[(j + q) * (this.n + 1) + i + p];
+    return (1 - (b - j)) * ((1 - (a - i)) * z(0, 0) + (a - i) * z(1, 0)) + (b - j) * ((1 - (a - i)) * z(0, 1) + (a - i) * z(1, 1));
   }
 
   #cell(context, cell, theme) {

@@ -1,8 +1,9 @@
 // What leaves the page: a link, a picture, a table, the page itself as one file.
 
-import { dark } from "./dom.js";
+import { dark, h } from "./dom.js";
+import * as addresses from "./state.js";
 
-export function save(blob, name) {
+function save(blob, name) {
   const link = document.createElement("a");
   link.href = URL.createObjectURL(blob);
   link.download = name;
@@ -10,7 +11,7 @@ export function save(blob, name) {
   setTimeout(() => URL.revokeObjectURL(link.href), 10000);
 }
 
-export async function copy(text) {
+async function copy(text) {
   try {
     await navigator.clipboard.writeText(text);
   } catch {
@@ -24,7 +25,7 @@ export async function copy(text) {
 }
 
 // The layers over each other, on the page's ground.
-export function picture(layers) {
+function picture(layers) {
   const made = document.createElement("canvas");
   [made.width, made.height] = [layers[0].width, layers[0].height];
   const context = made.getContext("2d");
@@ -34,8 +35,34 @@ export function picture(layers) {
   return new Promise((done) => made.toBlob(done, "image/png"));
 }
 
-export async function baked(race, hash, maps) {
+async function baked(race, hash, maps) {
   const answer = await fetch("/bake", { method: "POST", body: JSON.stringify({ race, hash, maps }) });
   if (!answer.ok) throw new Error(await answer.text());
   return answer.blob();
+}
+
+// The buttons for it: `tab` has state, race, controls, transport, page.
+export function tools(tab) {
+  const item = (text, act) => h("button", { type: "button", class: "quiet", onclick: act }, text);
+  const link = item("Copy link", async () => {
+    history.replaceState(null, "", `#${addresses.write(tab.state)}`);
+    await copy(location.href);
+    link.textContent = "Copied";
+    setTimeout(() => { link.textContent = "Copy link"; }, 1500);
+  });
+  const menu = h("details", { class: "menu" }, h("summary", { class: "quiet" }, "Export"), h("div", { class: "list" },
+    item("Picture (PNG)", async () => save(await picture(tab.controls.layers()), "race.png")),
+    item("Paths (CSV)", () => save(new Blob([tab.race.csv()], { type: "text/csv" }), "paths.csv")),
+    tab.transport.baked ? null : item("This page (HTML, works offline)", () => bake(tab))));
+  menu.addEventListener("click", (event) => { if (event.target.closest(".list")) menu.open = false; });
+  return [link, menu];
+}
+
+async function bake(tab) {
+  const maps = ["basins", "heat", "fair"].filter((kind) => tab.state[kind]).map((kind) => [kind, tab.state.focus]);
+  try {
+    save(await baked(addresses.request(tab.state), addresses.write(tab.state), maps), "race.html");
+  } catch (error) {
+    tab.page.tell(`The page could not be saved: ${error.message}`);
+  }
 }

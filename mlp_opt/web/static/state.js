@@ -4,7 +4,7 @@ const SHOW = ["gradient", "velocity", "step", "squares"];
 
 export const fresh = () => ({
   surface: "himmelblau", expression: null, x: [-2, 2], y: [-2, 2], condition: null, start: null, methods: {}, steps: 200, t: null,
-  speed: 1, schedule: "constant", optax: false, view: "map", turn: [0.6, 0.9], basins: false, heat: false, focus: "adam", inside: null,
+  speed: 1, schedule: "constant", optax: false, view: "map", turn: [0.6, 0.9], basins: false, heat: false, fair: false, focus: "adam", inside: null,
   show: { gradient: false, velocity: false, step: false, squares: false }, lesson: null,
 });
 
@@ -38,7 +38,7 @@ export function write(state) {
   for (const [name, method] of Object.entries(state.methods)) said.append("m", methodText(name, method));
   for (const key of ["steps", "t", "speed", "schedule", "view", "focus", "lesson", "inside"]) put(key, state[key], first[key]);
   if (state.view === "relief") said.set("turn", pair(state.turn));
-  for (const key of ["optax", "basins", "heat"]) put(key, state[key] ? "1" : null, null);
+  for (const key of ["optax", "basins", "heat", "fair"]) put(key, state[key] ? "1" : null, null);
   const shown = SHOW.filter((key) => state.show[key]);
   if (shown.length) said.set("show", shown.join(","));
   return `race?${said}`;
@@ -69,7 +69,7 @@ export function read(hash) {
   for (const key of ["schedule", "focus", "lesson"]) state[key] = said.get(key) ?? state[key];
   if (said.get("view") === "relief") state.view = "relief";
   state.turn = two("turn") ?? state.turn;
-  for (const key of ["optax", "basins", "heat"]) state[key] = said.get(key) === "1";
+  for (const key of ["optax", "basins", "heat", "fair"]) state[key] = said.get(key) === "1";
   for (const key of (said.get("show") ?? "").split(",")) if (SHOW.includes(key)) state.show[key] = true;
   return state;
 }
