@@ -57,9 +57,9 @@ export const ink = (color) => (dark() ? (TWINS[color] ?? color) : color);
 
 export function palette() {
   return dark()
-    ? { ground: [[21, 24, 29], [35, 39, 47], [54, 61, 72], [82, 91, 106]], line: "rgba(255,255,255,.13)", halo: "rgba(16,18,22,.75)",
+    ? { ground: [[21, 24, 29], [35, 39, 47], [54, 61, 72], [82, 91, 106]], relief: [0.42, 0.58], line: "rgba(255,255,255,.13)", halo: "rgba(16,18,22,.75)",
         ink: "#e9eaec", soft: "#9aa1ad", card: "#1b1e23", edge: "#33373f" }
-    : { ground: [[253, 253, 251], [233, 236, 239], [205, 211, 219], [163, 171, 184]], line: "rgba(255,255,255,.85)", halo: "rgba(255,255,255,.9)",
+    : { ground: [[253, 253, 251], [233, 236, 239], [205, 211, 219], [163, 171, 184]], relief: [0.15, 0.75], line: "rgba(255,255,255,.85)", halo: "rgba(255,255,255,.9)",
         ink: "#1d2025", soft: "#666c77", card: "#ffffff", edge: "#e2e4e7" };
 }
 

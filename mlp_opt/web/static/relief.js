@@ -132,7 +132,7 @@ export class Relief {
     const mean = heights.reduce((a, b) => a + b) / 4;
     const slope = ((heights[0] + heights[3] - heights[1] - heights[2]) * 0.6 + (heights[2] + heights[3] - heights[0] - heights[1]) * 0.4) * n * TALL;
     const light = 0.93 + 0.2 * Math.tanh(0.5 * slope); // from the west and a little from the north
-    const [r, g, b] = blend(theme.ground, 0.15 + 0.75 * mean).map((c) => Math.min(c * light, 255));
+    const [r, g, b] = blend(theme.ground, theme.relief[0] + theme.relief[1] * mean).map((c) => Math.min(c * light, 255));
     context.beginPath();
     [[0, 0], [1, 0], [1, 1], [0, 1]].forEach(([a, b], k) => {
       const [x, y] = this.project((i + a) / n, (j + b) / n, heights[k]);
@@ -164,8 +164,8 @@ export class Relief {
     if (dash) return;
     const [x0, y0] = this.project(...from);
     const [x1, y1] = this.project(...to);
-    context.lineCap = "round";
-    const line = (paint, width, alpha) => {
+    const line = (paint, width, alpha, cap) => {
+      context.lineCap = cap;
       context.beginPath();
       context.moveTo(x0, y0);
       context.lineTo(x1, y1);
@@ -175,8 +175,8 @@ export class Relief {
       context.stroke();
       context.globalAlpha = 1;
     };
-    if (!faint) line(theme.halo, 4.4, 0.5);
-    line(color, faint ? 1.4 : 2.4, faint ? 0.3 : 1);
+    if (!faint) line(theme.halo, 4.4, 0.5, "butt");
+    line(color, faint ? 1.4 : 2.4, faint ? 0.3 : 1, "round");
   }
 
   #ends(context, race, state, t, looks, theme) {
