@@ -146,11 +146,9 @@ def _race(args: list[str]) -> int:
     from .commands import race
 
     if options.html is not None:
-        if options.out is not None:
-            raise InputError(f"--html {options.html} writes one file; leave out --out {options.out}")
         from .commands import serve
 
-        return serve.export(options.html, options.race)
+        return serve.export(options.html, options.race, options.out)
     return race.main(options.race, options.out, options.json)
 
 
@@ -174,9 +172,7 @@ def _serve(args: list[str]) -> int:
     _before_jax()
     from .commands import serve
 
-    if options.export is not None:
-        return serve.export(options.export)
-    return serve.main(options.host, options.port, options.open)
+    return serve.main(options.host, options.port, options.open, options.export)
 
 
 def _check(args: list[str]) -> int:

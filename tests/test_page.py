@@ -241,7 +241,7 @@ def test_a_lost_connection_is_told_and_found_again(chromium):
 
 
 def test_lessons(page):
-    names = page.run("[...document.querySelectorAll('.chip')].map((chip) => chip.dataset.lesson)")
+    names = page.run("[...document.querySelectorAll('.chips .chip')].map((chip) => chip.dataset.lesson)")
     assert len(names) >= 7
     texts = set()
     for name in names[1:]:

@@ -18,16 +18,20 @@ def needed() -> None:
             raise InputError(f"the live page needs the package {name}, which is not installed: pip install 'mlp-opt[web]'")
 
 
-def main(host: str, port: int | None, show: bool) -> int:
-    """Serve until Ctrl-C; 0."""
+def main(host: str, port: int | None, show: bool, file: Path | None) -> int:
+    """Serve until Ctrl-C or, given a file, write the page into it; 0."""
+    if file is not None:
+        return export(file)
     needed()
     from ..web import serve
 
     return serve.main(host, port, show)
 
 
-def export(path: Path, options: RaceConfig | None = None) -> int:
-    """Write the page with one race in it, by default the one that the page opens with; 0."""
+def export(path: Path, options: RaceConfig | None = None, folder: Path | None = None) -> int:
+    """Write the page with one race in it, by default the one that the page opens with; 0. InputError if a folder is given, too."""
+    if folder is not None:
+        raise InputError(f"--html {path} writes one file; leave out --out {folder}")
     needed()
     from ..web import bake, race, serve
 
