@@ -296,6 +296,24 @@ def test_a_fair_comparison_and_its_rates(page, url, x64):
         page.wait(f"Math.abs(document.querySelector('[data-method={name}] .value').value / {result.rate} - 1) < 0.01")
 
 
+@pytest.mark.parametrize(
+    ("entry", "name", "begins"),
+    [("PNG", "race.png", b"\x89PNG"), ("CSV", "paths.csv", b"optimizer,step,x,y"), ("HTML", "race.html", b"<!doctype html>")],
+)
+def test_exports(page, tmp_path, entry, name, begins):
+    page.call("Browser.setDownloadBehavior", behavior="allow", downloadPath=str(tmp_path))
+    page.run("document.querySelector('.menu').open = true")
+    page.run(f"[...document.querySelectorAll('.menu .list button')].find((b) => b.textContent.includes('{entry}')).click()")
+    file, until = tmp_path / name, time.monotonic() + 60
+    while not (file.exists() and file.stat().st_size > 100) and time.monotonic() < until:
+        time.sleep(0.05)
+    assert file.read_bytes().startswith(begins)
+    if entry == "CSV":
+        lines = file.read_text().splitlines()
+        assert len(lines) == 1 + 7 * 201
+        assert lines[1].startswith("sgd,0,-0.5,-0.5,")
+
+
 def test_theme_and_narrow_screens(page):
     for width in (1440, 1024, 390):
         page.resize(width, 844, touch=width < 500)

@@ -1,6 +1,7 @@
 """The live page's server: what it answers, what it refuses, and that nothing sent to it brings it down."""
 
 import http.client
+import io
 import json
 import os
 import random
@@ -16,6 +17,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 from serving import Page, serving
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
@@ -389,6 +391,23 @@ def test_baking_over_the_wire(url):
         assert status == 400
         assert "\n" not in text
     assert fetch(url, "/bake", method="POST", body="x" * (limits.MESSAGE + 10), origin=origin)[0] == 413
+
+
+def test_the_animation_over_the_wire(url):
+    asked = {"race": {"surface": "booth", "methods": METHODS, "steps": 3}}
+    connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=120)
+    connection.request("POST", "/gif", json.dumps(asked), {"Origin": url.rstrip("/")})
+    frames = Image.open(io.BytesIO(connection.getresponse().read()))
+    connection.close()
+    assert frames.format == "GIF"
+    assert frames.n_frames >= 4
+    assert fetch(url, "/gif", method="POST", body='{"race": 1}', origin=url.rstrip("/"))[0] == 400
+
+
+def test_a_package_that_is_missing_is_named(monkeypatch, capsys):
+    monkeypatch.setattr("mlp_opt.commands.serve.PACKAGES", ("no_such_package",))
+    assert cli.main(["serve"]) == 2
+    assert "no_such_package, which is not installed: pip install 'mlp-opt[web]'" in capsys.readouterr().err
 
 
 def test_a_port_that_is_taken():

@@ -10,10 +10,12 @@ from ..config import RaceConfig
 from ..errors import InputError
 from ..store import files
 
+PACKAGES = ("starlette", "uvicorn", "websockets")
+
 
 def needed() -> None:
     """InputError if the server's packages are not installed."""
-    for name in ("starlette", "uvicorn", "websockets"):
+    for name in PACKAGES:
         if find_spec(name) is None:
             raise InputError(f"the live page needs the package {name}, which is not installed: pip install 'mlp-opt[web]'")
 

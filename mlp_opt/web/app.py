@@ -127,10 +127,11 @@ class Pages:
                 worker.cancel()
             await asyncio.gather(*workers, return_exceptions=True)
 
-    async def bake(self, asked: HttpRequest) -> Response:
-        """The page as one file, with the answers to its state in it."""
+    async def file(self, asked: HttpRequest) -> Response:
+        """A race as a file: the page with the answers to its state inside, or the animation."""
         from . import bake
 
+        name, kind, make = FILES[asked.url.path]
         body = b""
         async for part in asked.stream():
             body += part
@@ -138,16 +139,20 @@ class Pages:
                 return PlainTextResponse("the request is too long", 413)
         try:
             state = json.loads(body)
-            made = await asyncio.get_running_loop().run_in_executor(self.slow, bake.of_request, state)
+            made = await asyncio.get_running_loop().run_in_executor(self.slow, getattr(bake, make), state)
         except (InputError, ValueError, RecursionError) as error:
             return PlainTextResponse(str(error)[:1000], 400)
-        return Response(made, media_type="text/html", headers={"content-disposition": 'attachment; filename="race.html"'})
+        return Response(made, media_type=kind, headers={"content-disposition": f'attachment; filename="{name}"'})
 
     def close(self) -> None:
         for pool in (self.quick, self.slow):
             pool.shutdown(wait=False, cancel_futures=True)
 
 
+FILES = {
+    "/bake": ("race.html", "text/html", "of_request"),
+    "/gif": ("race.gif", "image/gif", "gif"),
+}  # address: name, kind, function of bake
 SLOW_KINDS = ("race/basins", "race/heat", "race/fair")  # those in SLOW, named here so that jax need not be imported to know
 
 
@@ -201,7 +206,7 @@ def create(host: str = "127.0.0.1") -> Any:
 
     routes = [
         Route("/", index),
-        Route("/bake", pages.bake, methods=["POST"]),
+        *(Route(path, pages.file, methods=["POST"]) for path in FILES),
         WebSocketRoute("/socket", pages.socket),
         Mount("/static", StaticFiles(directory=STATIC)),
     ]

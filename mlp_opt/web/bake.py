@@ -18,15 +18,28 @@ MAPS = {"basins": race.basins, "heat": race.heat, "fair": race.fair}
 
 def of_request(body: Any) -> str:
     """The page for {"race": a race as in `race.read`, "hash": the page's state, "maps": [[kind, method], ...]}. InputError."""
-    if not isinstance(body, dict):
-        raise InputError("a page to bake must be an object with race, hash and maps")
-    known(body, "the request", ("race", "hash", "maps"))
-    asked, maps = body.get("race", {}), body.get("maps", [])
-    if not isinstance(asked, dict):
-        raise InputError("race must be an object")
+    asked, maps = _race_of(body), body.get("maps", [])
     if not isinstance(maps, list) or len(maps) > 40 or not all(isinstance(m, list) and len(m) == 2 for m in maps):
         raise InputError("maps must be a list of at most 40 pairs of kind and method")
     return page(asked, text(body.get("hash", ""), "hash", HASH), maps)
+
+
+def gif(body: Any) -> bytes:
+    """The animation that `mlp-opt race` makes, of the same request. InputError."""
+    from ..figures.race_gif import race_gif  # matplotlib: only where it is needed
+
+    with race.computing():
+        ready = race.Race(race.read(_race_of(body)))
+        return race_gif(ready.surface, ready.run(), ready.rates)
+
+
+def _race_of(body: Any) -> dict[str, Any]:
+    if not isinstance(body, dict):
+        raise InputError("the request must be an object with race, hash and maps")
+    known(body, "the request", ("race", "hash", "maps"))
+    if not isinstance(asked := body.get("race", {}), dict):
+        raise InputError("race must be an object")
+    return asked
 
 
 def page(asked: dict[str, Any], state: str = "", maps: Any = ()) -> str:

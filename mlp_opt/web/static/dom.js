@@ -8,7 +8,7 @@ export function h(tag, attributes = {}, ...children) {
     else if (typeof value === "boolean" && !key.startsWith("aria")) made.toggleAttribute(key, value);
     else if (value !== null && value !== undefined) made.setAttribute(key, value);
   }
-  made.append(...children.flat().filter((child) => child !== null && child !== undefined));
+  made.append(...children.flat(2).filter((child) => child !== null && child !== undefined));
   return made;
 }
 

@@ -35,8 +35,8 @@ function picture(layers) {
   return new Promise((done) => made.toBlob(done, "image/png"));
 }
 
-async function baked(race, hash, maps) {
-  const answer = await fetch("/bake", { method: "POST", body: JSON.stringify({ race, hash, maps }) });
+async function made(path, race, hash, maps) {
+  const answer = await fetch(path, { method: "POST", body: JSON.stringify({ race, hash, maps }) });
   if (!answer.ok) throw new Error(await answer.text());
   return answer.blob();
 }
@@ -53,16 +53,19 @@ export function tools(tab) {
   const menu = h("details", { class: "menu" }, h("summary", { class: "quiet" }, "Export"), h("div", { class: "list" },
     item("Picture (PNG)", async () => save(await picture(tab.controls.layers()), "race.png")),
     item("Paths (CSV)", () => save(new Blob([tab.race.csv()], { type: "text/csv" }), "paths.csv")),
-    tab.transport.baked ? null : item("This page (HTML, works offline)", () => bake(tab))));
+    tab.transport.baked ? null : [item("Animation (GIF)", () => fetched(tab, "/gif", "race.gif")), item("This page (HTML, works offline)", () => fetched(tab, "/bake", "race.html"))]));
   menu.addEventListener("click", (event) => { if (event.target.closest(".list")) menu.open = false; });
   return [link, menu];
 }
 
-async function bake(tab) {
+// A file that the server makes.
+async function fetched(tab, path, name) {
   const maps = ["basins", "heat", "fair"].filter((kind) => tab.state[kind]).map((kind) => [kind, tab.state.focus]);
+  tab.page.tell(`Making ${name} …`);
   try {
-    save(await baked(addresses.request(tab.state), addresses.write(tab.state), maps), "race.html");
+    save(await made(path, addresses.request(tab.state), addresses.write(tab.state), maps), name);
+    tab.page.tell(null);
   } catch (error) {
-    tab.page.tell(`The page could not be saved: ${error.message}`);
+    tab.page.tell(`${name} could not be made: ${error.message}`);
   }
 }
