@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ def main(host: str, port: int | None, show: bool, file: Path | None) -> int:
     if file is not None:
         return export(file)
     needed()
+    os.environ.setdefault("JAX_PLATFORMS", "cpu")  # the page has no use for a GPU, whose memory JAX would claim
     from ..web import serve
 
     return serve.main(host, port, show)
