@@ -420,7 +420,7 @@ def test_a_damaged_model_file_costs_its_tile_and_no_other(tmp_path):
 
 def test_where_the_last_survivor_diverges_the_best_of_the_dropped_is_kept():
     steep = {"schedule": "step", "schedule_options": {"step_size": 8, "decay_rate": 1e30}, "batch_size": 0, "epochs": 16}
-    network = {"optimizer": "sgd", "activation": ("identity",), "tile": 4}
+    network = {"optimizer": "sgd", "activation": ("identity",), "hidden": (64,), "tile": 4}
     halving = {"method": "grid", "halving": True, "eta": 2, "min_epochs": 4}
     found = mo.sweep({"learning_rate": [0.1, 0.05, 0.01, 0.001]}, "iris", **steep, **network, **halving)
     assert found.table["status"].to_list() == ["diverged", "halved", "halved", "halved"]
