@@ -124,6 +124,8 @@ def learn(data: Any, y: Any = None, *, task: str | None = None, **settings: Any)
     or columns={"zip": "category"}. InputError for what does not fit, and for a run that diverged.
     """
     hints = get_type_hints(TrainConfig)
+    if "dataset" in settings:
+        raise InputError("give the data as the first argument, not as dataset")
     given = {check_name("setting", name, hints): value for name, value in settings.items()}
     if isinstance(data, (str, Path)):
         given |= {"dataset": str(data), "task": task or ""} | ({} if y is None else {"target": y})

@@ -126,6 +126,15 @@ FILES = {
     "npz of cubes": ("t.npz", npz(size=np.ones((4, 4, 4)), price=np.arange(4.0)), [], "the array 'size' of shape (4, 4, 4)"),
     "npz of a number": ("t.npz", npz(size=np.float64(3)), [], "the array 'size' of shape ()"),
     "npz of bytes that are no text": ("t.npz", npz(size=np.array([b"\xff", b"a"]), price=np.arange(2.0)), [], "bytes that are not UTF-8"),
+    "a kind for the target": ("t.csv", GOOD, ["--columns", "price=number"], "'price' is a target; say what it is with --task"),
+    "a target twice": ("t.csv", GOOD, ["--target", "price,price"], "a target stands twice"),
+    "lines of CR alone": ("t.csv", GOOD.replace("\n", "\r"), [], "t.csv ends its lines with CR alone"),
+    "a target of lists": ("t.parquet", parquet(pl.DataFrame({"size": [1, 2] * 9, "price": [[1], [2]] * 9})), [], "holds List(Int64), which is neither"),
+    "lists as numbers": (
+        "t.parquet", parquet(pl.DataFrame({"size": [[1], [2]] * 9, "price": [1, 2] * 9})), ["--columns", "size=number"], "holds List(Int64), which is neither",
+    ),
+    "npz that makes a column twice": ("t.npz", npz(X=np.ones((4, 1)), X0=np.zeros(4), price=np.arange(4.0)), [], "two arrays make the column 'X0'"),
+    "npz of months": ("t.npz", npz(size=np.array(["2026-01", "2026-02"], "M8[M]"), price=np.arange(2.0)), [], "is no column of a table|no column"),
     "another suffix": ("t.xlsx", GOOD, [], "t.xlsx is no table that can be read; accepted: .csv"),
 }  # fmt: skip
 

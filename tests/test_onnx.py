@@ -15,6 +15,7 @@ import mlp_opt as mo
 from mlp_opt import cli, experiment
 from mlp_opt.activations import ACTIVATIONS
 from mlp_opt.data import dataset, encode, sources
+from mlp_opt.export.onnx_model import input_name
 from mlp_opt.model import predict
 from mlp_opt.store.model_files import TrainedModel
 
@@ -170,3 +171,14 @@ def test_what_onnx_cannot_express_is_refused():
     trained = TrainedModel(network, mo.init(network, jax.random.key(0)), encoder, data.task, (), data.targets, {})
     with pytest.raises(mo.InputError, match="how column 'report' is encoded"):
         mo.trained_to_onnx(trained)
+
+
+def test_columns_that_are_called_as_parts_of_the_graph():
+    rows = table(80).rename({"size": "X", "colour": "prediction", "flag": "constant_0"})
+    data = dataset.of_table("t", rows, "half")
+    encoder = encode.fit(data, data.X, data.y, "auto")
+    network = mo.MLP((encoder.width, 1), (), "bce")
+    trained = TrainedModel(network, mo.init(network, jax.random.key(0)), encoder, data.task, data.classes, data.targets, {})
+    session = onnxruntime.InferenceSession(mo.trained_to_onnx(trained), providers=["CPUExecutionProvider"])
+    inputs = {input_name(name): values for name, values in fed(trained, rows).items()}
+    np.testing.assert_allclose(session.run(["probabilities"], inputs)[0][:, 1:], trained.predict(rows), atol=1e-5)

@@ -415,3 +415,99 @@ def test_learn_is_the_command_in_python(trained, monkeypatch):
         mo.learn(X, y, epoch=1)
     with pytest.raises(mo.InputError, match="learning_rate must be a number, got 'fast'"):
         mo.learn(X, y, learning_rate="fast")
+
+
+# --- found by messy tables ---
+
+
+@pytest.mark.parametrize(
+    ("cells", "kind", "message"),
+    [
+        ([f"{i}.5" for i in range(60)] + ["-"], "number", None),
+        ([f"{i}.5" for i in range(60)] + ["odd"], "number", "row 61 holds 'odd', which is not a number"),
+        ([f"2026-01-{i % 28 + 1:02}" for i in range(60)] + ["0000-00-00"], "date", "row 61 holds '0000-00-00', which is not a date"),
+        (["0,125", "1,250"] * 30, "category", None),
+        ([f"2026-01-{i % 28 + 1:02} 10:00:00+02:00" for i in range(60)], "date", None),
+    ],
+)
+def test_a_column_is_what_nearly_all_its_cells_are(cells, kind, message):
+    series = pl.Series("c", cells)
+    assert columns.kind_of(series)[0] == kind
+    if message is None:
+        columns.as_kind(series, kind, "t")
+    else:
+        with pytest.raises(mo.InputError, match=message):
+            columns.as_kind(series, kind, "t")
+
+
+def test_moments_are_in_utc_however_they_come():
+    hour = datetime.timezone(datetime.timedelta(hours=2))
+    typed = pl.Series("c", [datetime.datetime(2026, 7, 1, 10, tzinfo=hour)])
+    pandas = columns.frame(pd.DataFrame({"c": pd.to_datetime(["2026-07-01 10:00:00+02:00"])}))["c"]
+    text = pl.Series("c", ["2026-07-01 10:00:00+02:00"])
+    for series in (typed, pandas, text):
+        assert columns.as_kind(series, "date", "t").to_list() == [datetime.datetime(2026, 7, 1, 8)]
+    assert columns.kind_of(pl.Series("c", ["01.02.26", "03.04.27"]))[0] == "category"  # no year 26
+
+
+def test_a_category_is_one_however_it_is_written():
+    for cells in (["True", "false", None], ["TRUE", "False", ""], [True, False, None], pd.array([True, False, None], "boolean")):
+        series = columns.frame(pd.DataFrame({"c": cells}) if not isinstance(cells, list) else {"c": cells})["c"]
+        assert columns.as_kind(series, "category", "t").to_list() == ["true", "false", None]
+    for cells in (["1.0", "2.00", ""], [1.0, 2.0, None], [1, 2, None], pd.array([1, 2, None], "Int64"), ["1", "2", None]):
+        series = columns.frame(pd.DataFrame({"c": cells}) if not isinstance(cells, list) else {"c": cells})["c"]
+        assert columns.as_kind(series, "category", "t").to_list() == ["1", "2", None]
+    assert columns.kind_of(pl.Series("c", ["1", "2"], dtype=pl.Categorical))[0] == "category"
+    assert columns.kind_of(columns.frame(pd.DataFrame({"c": pd.Categorical([1, 2])}))["c"])[0] == "category"
+
+
+def test_a_cell_that_is_missing_for_the_first_time_is_the_median():
+    data = dataset.of_table("t", pl.DataFrame({"year": list(range(1990, 2020)), "y": [0, 1] * 15}), "y")
+    encoder = encode.fit(data, data.X, data.y, "auto")
+    np.testing.assert_allclose(encoder.X({"year": [None]}), 0, atol=1e-12)
+
+
+def test_empty_rows_are_rows_and_blank_lines_are_none(tmp_path):
+    for text in ("a,b\n\nl1,1\n,\nx,3\n\n", 'a,b\n"l1",1\n,\n\n"x",3\n', "a,b\r\n\r\nl1,1\r\n,\r\nx,3\r\n"):
+        (tmp_path / "t.csv").write_bytes(text.encode())
+        found = table_files.read(tmp_path / "t.csv").to_dict(as_series=False)
+        assert found == {"a": ["l1", None, "x"], "b": ["1", None, "3"]}
+    (tmp_path / "t.csv").write_text('a,b\n"l1\n\nl2",1\n,\nx,3\n')
+    assert table_files.read(tmp_path / "t.csv")["a"].to_list() == ["l1\n\nl2", None, "x"]
+
+
+def test_headers_of_spreadsheets(tmp_path):
+    (tmp_path / "t.CSV").write_text('sep=;\n"a,b,c";"two\nlines";\n1;2;3\n')
+    assert table_files.read(tmp_path / "t.CSV").to_dict(as_series=False) == {"a,b,c": ["1"], "two lines": ["2"], "unnamed_2": ["3"]}
+
+
+def test_the_score_of_far_away_values(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    x = np.random.default_rng(0).normal(size=(300, 2))
+    pl.DataFrame({"a": x[:, 0], "y": 1e9 + x[:, 0] + 0.5 * x[:, 1]}).write_csv("t.csv")
+    assert cli.main(["train", "t.csv", "--target", "y", "--hidden", "8", "--epochs", "20", "--out", "run"]) == 0
+    assert cli.main(["predict", "run", "t.csv", "--out", "p.csv"]) == 0
+    shown = float(capsys.readouterr().err.split("R^2 ")[1].split()[0])
+    y, y_hat = pl.read_csv("t.csv")["y"], pl.read_csv("p.csv")["prediction"]
+    assert shown == pytest.approx(1 - ((y - y_hat) ** 2).sum() / ((y - y.mean()) ** 2).sum(), abs=1e-4)
+
+
+def test_the_encoder_of_a_run_sees_no_test_row():
+    """Other test rows, same encoder: the split is by row number, so rows can be changed in place."""
+    from mlp_opt import experiment
+    from mlp_opt.config import TrainConfig
+
+    data = dataset.of_table("t", some_table(), "price")
+    config = TrainConfig(test_size=0.3, validation=0.2)
+    rows = dataclasses.replace(
+        data, X=data.X.with_row_index("row"), features=("row", *data.features), kinds={"row": "number", **data.kinds}
+    )
+    prepared = experiment.prepare(config, rows)
+    held = np.concatenate([prepared.test.X["row"].to_numpy(), prepared.validation.X["row"].to_numpy()])
+    wild = data.X.with_columns(
+        pl.when(pl.int_range(len(data.X)).is_in(held)).then(1e9).otherwise(pl.col("size")).alias("size"),
+        pl.when(pl.int_range(len(data.X)).is_in(held)).then(pl.lit("wild")).otherwise(pl.col("colour")).alias("colour"),
+    )
+    changed = experiment.prepare(config, dataclasses.replace(data, X=wild))
+    same = experiment.prepare(config, data)
+    assert encoder_json.dump(changed.encoder) == encoder_json.dump(same.encoder)

@@ -19,6 +19,7 @@ from ..data import columns, table_files
 from ..errors import InputError, check_name
 from ..store import files, model_files
 from ..store.model_files import Ensemble, TrainedModel
+from .signals import asked_to_stop
 
 
 def main(model: Path, data: str, out: Path | None, keep: tuple[str, ...]) -> int:
@@ -27,12 +28,14 @@ def main(model: Path, data: str, out: Path | None, keep: tuple[str, ...]) -> int
         files.check_new_file(out, (".parquet", ".csv"))
     trained = load(model)
     score, started = _Score(trained), time.perf_counter()
-    batches = _predicted(trained, data, keep, score)
-    if out is None:
-        for i, batch in enumerate(batches):
-            sys.stdout.write(batch.write_csv(include_header=i == 0))
-        return 0
-    _write(batches, out)
+    asked: list[bool] = []
+    with asked_to_stop(lambda: asked.append(True)):
+        batches = _predicted(trained, data, keep, score, asked)
+        if out is None:
+            for i, batch in enumerate(batches):
+                sys.stdout.write(batch.write_csv(include_header=i == 0))
+            return 0
+        _write(batches, out)
     seconds = time.perf_counter() - started
     print(f"{score.rows:,} rows in {seconds:.1f} s: {out}{score.line()}", file=sys.stderr)
     return 0
@@ -47,8 +50,12 @@ def load(folder: Path) -> TrainedModel | Ensemble:
     return model_files.load(folder)
 
 
-def _predicted(trained: TrainedModel | Ensemble, data: str, keep: tuple[str, ...], score: _Score) -> Iterator[pl.DataFrame]:
+def _predicted(
+    trained: TrainedModel | Ensemble, data: str, keep: tuple[str, ...], score: _Score, asked: list[bool]
+) -> Iterator[pl.DataFrame]:
     for rows in table_files.batches(data):
+        if asked:
+            raise KeyboardInterrupt
         for name in keep:
             check_name(f"column in {data} to keep", name, rows.columns)
         inputs = trained.encoder.typed(rows, f"{data}, rows from {score.rows + 1:,}" if score.rows else data)
@@ -118,7 +125,7 @@ class _Score:
         if kind == "category":
             self.right += float((y == y_hat).sum())
         else:
-            values, errors = y.to_numpy(), (y - y_hat).to_numpy()
+            values, errors = y.to_numpy() - float(self.trained.encoder.y_shift), (y - y_hat).to_numpy()  # near 0, where squares keep digits
             self.moments += values.sum(), (values**2).sum(), (errors**2).sum()
 
     def line(self) -> str:

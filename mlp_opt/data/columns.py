@@ -15,7 +15,9 @@ import polars as pl
 from ..errors import InputError, check_name
 
 KINDS = ("number", "category", "date", "text", "drop")
-MISSING = ("", "NA", "N/A", "n/a", "NaN", "nan", "NAN", "null", "NULL", "None", "none", "<NA>", "#N/A", "?")
+MISSING = ("", "NA", "N/A", "n/a", "na", "NaN", "nan", "NAN", "NaT", "null", "NULL", "Null", "<NA>", "#N/A", "#NA", "?")
+NO_NUMBER = ("None", "none", "NONE", "-", "--", ".", "missing", "-nan", "#VALUE!", "#DIV/0!", "#NULL!", "#REF!", "#NUM!")  # nor a date
+MOSTLY = 0.9  # of a column's cells: what so many are, the column is; the others are refused by name
 TRUTHS = {"true": 1, "false": 0, "yes": 1, "no": 0, "t": 1, "f": 0, "y": 1, "n": 0, "1": 1, "0": 0}
 DATES = (
     "%Y-%m-%d",
@@ -24,10 +26,12 @@ DATES = (
     "%Y-%m-%dT%H:%M",
     "%Y-%m-%dT%H:%M:%S%.f",
     "%Y-%m-%dT%H:%M:%S%.fZ",
+    "%Y-%m-%d %H:%M:%S%.f%:z",
+    "%Y-%m-%dT%H:%M:%S%.f%:z",
     "%Y/%m/%d",
     "%d.%m.%Y",
 )
-THOUSANDS = r"^[+-]?\d{1,3}(,\d{3})+(\.\d*)?$"
+THOUSANDS = r"^[+-]?[1-9]\d{0,2}(,\d{3})+(\.\d*)?$"
 
 
 def is_table(data: Any) -> bool:
@@ -57,25 +61,33 @@ def _series(values: Any) -> Any:
     dtype = getattr(values, "dtype", None)
     if dtype is None or not hasattr(values, "isna"):
         return values
-    missing = np.asarray(values.isna())
-    if getattr(dtype, "kind", "") in "biuf":
-        numbers = values.to_numpy(dtype=float if missing.any() else None, na_value=np.nan) if missing.any() else values.to_numpy()
-        return pl.Series(numbers).fill_nan(None) if numbers.dtype.kind == "f" else pl.Series(numbers)
-    if getattr(dtype, "kind", "") == "M":
-        naive = values.dt.tz_convert(None) if getattr(dtype, "tz", None) is not None else values
+    missing, kind = np.asarray(values.isna()), getattr(dtype, "kind", "")
+    if str(dtype) == "category":
+        return pl.Series([None if gone else str(v) for v, gone in zip(values, missing, strict=True)], dtype=pl.Categorical)
+    if kind == "f":
+        return pl.Series(values.to_numpy(dtype=float, na_value=np.nan)).fill_nan(None)
+    if kind in "biu" and kind and not missing.any():
+        return pl.Series(values.to_numpy(dtype={"b": bool, "i": np.int64, "u": np.uint64}[kind]))
+    if kind == "M":
+        naive = values.dt.tz_convert(None) if getattr(dtype, "tz", None) is not None else values  # in UTC
         return pl.Series(naive.to_numpy().astype("datetime64[us]"))
-    return pl.Series([None if gone else v for v, gone in zip(values, missing, strict=True)], strict=False)
+    cells = [None if gone else v for v, gone in zip(values, missing, strict=True)]
+    return pl.Series([v.item() if isinstance(v, np.generic) else v for v in cells], strict=False)
 
 
 def text(series: pl.Series) -> pl.Series:
-    """Cells as stripped text, null where missing."""
-    if series.dtype == pl.Binary:
-        try:
-            series = series.cast(pl.String)
-        except pl.exceptions.PolarsError as error:
-            raise InputError(f"column {series.name!r} holds bytes that are not UTF-8 text") from error
-    cells = series.cast(pl.String).str.strip_chars()
+    """Cells as stripped text, null where missing. InputError for a column of lists and the like, or bytes that are no text."""
+    if series.dtype.is_nested() or series.dtype in (pl.Object, pl.Duration, pl.Time):
+        raise InputError(f"column {series.name!r} holds {series.dtype}, which is neither number, text nor date")
+    try:
+        cells = series.cast(pl.String).str.strip_chars()
+    except pl.exceptions.PolarsError as error:
+        raise InputError(f"column {series.name!r} holds bytes that are not UTF-8 text") from error
     return cells.set(cells.is_in(list(MISSING)), None)
+
+
+def _without(cells: pl.Series, words: tuple[str, ...]) -> pl.Series:
+    return cells.set(cells.is_in(list(words)).fill_null(False), None)
 
 
 def present(series: pl.Series) -> pl.Series:
@@ -95,16 +107,21 @@ def kind_of(series: pl.Series) -> tuple[str, str]:
         return ("category", "") if series.n_unique() > 1 else ("drop", "is always the same")
     if dtype in (pl.Date, pl.Datetime):
         return "date", ""
-    if dtype not in (pl.String, pl.Binary, pl.Categorical, pl.Enum):
+    if dtype in (pl.Categorical, pl.Enum):
+        return ("category", "") if series.n_unique() > 1 else ("drop", "is always the same")
+    if dtype not in (pl.String, pl.Binary):
         return "drop", f"holds {dtype}, which is neither number, text nor date"
     cells = text(series)
     some = cells.drop_nulls()
     if not len(some):
         return "drop", "holds no value"
-    numbers = _numbers(some)
-    if not numbers.null_count() and not some.str.contains(r"^[+-]?0\d+$").any():  # 007 is a name
-        return _number(numbers, not some.str.contains(r"[.eE]").any(), len(series))
-    if _dates(some) is not None:
+    plain = _without(some, NO_NUMBER).drop_nulls()
+    numbers = _numbers(plain)
+    found = len(numbers) - numbers.null_count()
+    if found and found >= MOSTLY * len(plain) and not some.str.contains(r"^[+-]?0\d+$").any():  # 007 is a name
+        return _number(numbers.drop_nulls(), not some.str.contains(r"[.eE]").any(), len(series))
+    dates = _dates(plain)
+    if len(plain) and len(plain) - dates.null_count() >= MOSTLY * len(plain):
         return "date", ""
     return _words(some, len(series))
 
@@ -138,13 +155,19 @@ def _numbers(cells: pl.Series) -> pl.Series:
     )
 
 
-def _dates(cells: pl.Series) -> pl.Series | None:
-    """Text as moments, if one of DATES fits all cells."""
+def _dates(cells: pl.Series) -> pl.Series:
+    """Text as moments (UTC where an offset says so) by the one of DATES that fits most cells; null where it does not."""
+    best = None
     for form in DATES:
         found = cells.str.to_datetime(form, strict=False, exact=True, time_unit="us")
-        if found.null_count() == cells.null_count():
-            return found
-    return None
+        found = found.dt.replace_time_zone(None)
+        found = found.set(found.dt.year().fill_null(9999) < 1000, None)  # 01.02.26 is no year 26
+        if best is None or found.null_count() < best.null_count():
+            best = found
+        if best.null_count() == cells.null_count():
+            break
+    assert best is not None
+    return best
 
 
 def as_kind(series: pl.Series, kind: str, where: str) -> pl.Series:
@@ -153,18 +176,22 @@ def as_kind(series: pl.Series, kind: str, where: str) -> pl.Series:
         return _as_numbers(series, where)
     if kind == "date":
         return _as_dates(series, where)
-    if kind == "category" and series.dtype.is_float():  # 1.0 and 1 are one category
-        return series.fill_nan(None).map_elements(lambda v: f"{v:.15g}", return_dtype=pl.String)
-    if kind == "category" and series.dtype == pl.Boolean:
-        return series.replace_strict({True: "true", False: "false"}, return_dtype=pl.String, default=None)
-    return text(series)
+    if kind == "text":
+        return text(series)
+    if series.dtype.is_float():
+        digits = 7 if series.dtype == pl.Float32 else 15
+        return series.fill_nan(None).map_elements(lambda v: f"{v:.{digits}g}", return_dtype=pl.String)
+    # One category, however it is written: 1.0 and 1, True and true.
+    cells = text(series).str.replace(r"^([+-]?\d+)\.0+$", "${1}")
+    lower = cells.str.to_lowercase()
+    return cells.zip_with(~lower.is_in(["true", "false"]).fill_null(False), lower)
 
 
 def _as_numbers(series: pl.Series, where: str) -> pl.Series:
     if series.dtype.is_numeric() or series.dtype == pl.Boolean:
         numbers = series.cast(pl.Float64).fill_nan(None)
     else:
-        cells = text(series)
+        cells = _without(text(series), NO_NUMBER)
         numbers = _numbers(cells)
         _refuse(cells, numbers, "number", where)
     bad = numbers.is_infinite().fill_null(False).arg_true()
@@ -180,13 +207,11 @@ def _as_dates(series: pl.Series, where: str) -> pl.Series:
     if series.dtype == pl.Date:
         return series.cast(pl.Datetime("us"))
     if isinstance(series.dtype, pl.Datetime):
-        return series.dt.replace_time_zone(None).dt.cast_time_unit("us")
-    cells = text(series)
+        utc = series.dt.convert_time_zone("UTC") if series.dtype.time_zone else series
+        return utc.dt.replace_time_zone(None).dt.cast_time_unit("us")
+    cells = _without(text(series), NO_NUMBER)
     found = _dates(cells)
-    if found is None:
-        first = [cells.str.to_datetime(form, strict=False, exact=True, time_unit="us") for form in DATES]
-        _refuse(cells, min(first, key=lambda s: s.null_count()), "date", where)
-        raise AssertionError
+    _refuse(cells, found, "date", where)
     return found
 
 

@@ -89,6 +89,10 @@ def of_table(
         check_name("task", task, TASKS)
     given = dict(kinds or {})
     columns.check_kinds(given, table.columns, name)
+    if set(given) & set(targets):
+        raise InputError(f"{name}: {sorted(set(given) & set(targets))[0]!r} is a target; say what it is with --task, not --columns")
+    if len(set(targets)) < len(targets):
+        raise InputError(f"{name}: a target stands twice in {', '.join(targets)}")
     mask = pl.DataFrame([columns.present(table[t]) for t in targets]).select(pl.all_horizontal(pl.all())).to_series()
     notes = []
     if not mask.all():
@@ -99,7 +103,7 @@ def of_table(
     features, found = _features(table.drop(targets), given, notes, name)
     if not features:
         raise InputError(f"{name} has no column to learn from: {'; '.join(notes) or 'only the target'}")
-    X = pl.DataFrame([columns.as_kind(table[f], found[f], name).alias(f) for f in features])
+    X = pl.DataFrame({f: columns.as_kind(table[f], found[f], name) for f in features})
     if len(targets) > 1:
         y = np.stack([_values(table[t], f"{name}: target {t!r}") for t in targets], axis=1)
         return _several(name, X, y, task or None, tuple(features), targets, found, tuple(notes))
@@ -125,7 +129,7 @@ def _features(table: pl.DataFrame, given: Mapping[str, str], notes: list[str], w
 
 def _task(series: pl.Series, task: str, where: str) -> tuple[str, np.ndarray]:
     """The task, inferred if "", and the target's cells: numbers or text."""
-    kind, reason = columns.kind_of(series)
+    kind, reason = columns.kind_of(series.alias("target"))
     if kind == "date" and not task:
         raise InputError(f"{where} holds dates; make it a number or a few classes, or give --task multiclass")
     if reason == "is always the same":

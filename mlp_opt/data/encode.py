@@ -154,10 +154,11 @@ class Encoder:
     def typed(self, rows: Any, where: str = "the table") -> pl.DataFrame:
         """The columns of a table that the encoder reads, by name, as their kinds. InputError if one is missing or does not fit."""
         table = columns.frame(rows)
+        there = set(table.columns)
         for name in self.features:
-            if name not in table.columns:
+            if name not in there:
                 check_name(f"column in {where}: it has no", name, table.columns)
-        return pl.DataFrame([columns.as_kind(table[n], k, where).alias(n) for n, k in zip(self.features, self.kinds, strict=True)])
+        return pl.DataFrame({n: columns.as_kind(table[n], k, where) for n, k in zip(self.features, self.kinds, strict=True)})
 
     def _fill(self, rows: Rows, out: np.ndarray) -> None:
         end = self.numbers.width
@@ -236,10 +237,10 @@ def _fit_numbers(X: np.ndarray, scaling: str) -> Numbers:
 
     k = X.shape[1]
     shift, scale, fill, missing = np.zeros(k), np.ones(k), np.zeros(k), np.isnan(X).any(axis=0)
-    if missing.any():
+    if k:  # medians of all columns: a cell may be missing later that never was before
         imputer = SimpleImputer(strategy="median", keep_empty_features=True).fit(X)
         fill = imputer.statistics_
-        X = imputer.transform(X)
+        X = imputer.transform(X) if missing.any() else X
     if k and scaling == "standard":
         fitted = StandardScaler().fit(X)
         shift, scale = fitted.mean_, fitted.scale_
@@ -268,7 +269,8 @@ def _fit_category(cells: pl.Series) -> Category:
     fitted = OneHotEncoder(min_frequency=least, max_categories=MOST_VALUES + 1, handle_unknown="infrequent_if_exist")
     fitted.fit(some.to_numpy().astype(object)[:, None])
     rare = fitted.infrequent_categories_[0]
-    values = tuple(str(v) for v in fitted.categories_[0] if rare is None or v not in set(rare))
+    left_out = set() if rare is None else set(rare)
+    values = tuple(str(v) for v in fitted.categories_[0] if v not in left_out)
     return Category(cells.name, values, rare is not None, bool(cells.null_count()))
 
 

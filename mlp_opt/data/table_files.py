@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+import re
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -26,7 +27,7 @@ BLOCK = 8_000_000  # bytes of CSV read at a time
 
 def is_file(name: str) -> bool:
     """Whether a data set's name means a file."""
-    return name.endswith(SUFFIXES) or "/" in name or Path(name).is_file()
+    return name.lower().endswith(SUFFIXES) or "/" in name or Path(name).is_file()
 
 
 def read(path: str | Path) -> pl.DataFrame:
@@ -40,9 +41,9 @@ def batches(path: str | Path, rows: int = ROWS) -> Iterator[pl.DataFrame]:
     try:
         if path.is_dir():
             raise InputError(f"{path} is a folder; give a file: {', '.join(SUFFIXES)}")
-        if not str(path).endswith(SUFFIXES):
+        if not path.name.lower().endswith(SUFFIXES):
             raise InputError(f"{path} is no table that can be read; accepted: {', '.join(SUFFIXES)}")
-        kind = path.suffixes[-1]
+        kind = path.suffix.lower()
         pieces = _parquet(path, rows) if kind == ".parquet" else _npz(path) if kind == ".npz" else _csv(path)
         yield from _regular(pieces, rows, path)
     except OSError as error:
@@ -94,7 +95,10 @@ def _npz(path: Path) -> Iterator[pl.DataFrame]:
     for name, array in arrays.items():
         if array.ndim == 0 or array.ndim > 2 or array.dtype.kind not in "biufUSM":
             raise InputError(f"{path}: the array {name!r} of shape {array.shape} and type {array.dtype} is no column of a table")
-        columns |= {name: array} if array.ndim == 1 else {f"{name}{i}": array[:, i] for i in range(array.shape[1])}
+        found_columns = {name: array} if array.ndim == 1 else {f"{name}{i}": array[:, i] for i in range(array.shape[1])}
+        if found_columns.keys() & columns.keys():
+            raise InputError(f"{path}: two arrays make the column {sorted(found_columns.keys() & columns.keys())[0]!r}")
+        columns |= found_columns
     lengths = {name: len(array) for name, array in columns.items()}
     if len(set(lengths.values())) > 1:
         raise InputError(f"{path}: the arrays have different lengths: {', '.join(f'{k} {n}' for k, n in list(lengths.items())[:6])}")
@@ -102,6 +106,8 @@ def _npz(path: Path) -> Iterator[pl.DataFrame]:
         yield pl.DataFrame({k: np.char.decode(a, "utf-8") if a.dtype.kind == "S" else a for k, a in columns.items()})
     except UnicodeDecodeError as error:
         raise InputError(f"{path} holds bytes that are not UTF-8 text") from error
+    except (ValueError, TypeError, pl.exceptions.PolarsError) as error:
+        raise InputError(f"{path}: an array is no column of a table: {_first_line(error)}") from error
 
 
 # --- CSV ---
@@ -112,18 +118,33 @@ def _csv(path: Path) -> Iterator[pl.DataFrame]:
     first = next(blocks, b"")
     if not first.strip():
         raise InputError(f"{path} is empty")
-    line, _, rest = first.partition(b"\n")
-    separator = max(",;\t|", key=line.decode().count)
-    names = _header(path, line.decode(), separator)
+    if b"\n" not in first and b"\r" in first:
+        raise InputError(f"{path} ends its lines with CR alone; save it with LF or CRLF")
+    line, rest = _row(first)
+    given = re.match(r"sep=(.)\s*$", line, re.IGNORECASE)  # Excel's own first line
+    if given:
+        line, rest = _row(rest)
+    plain = re.sub(r'"[^"]*"', "", line)
+    separator = given[1] if given else max(",;\t|", key=plain.count)
+    names = _header(path, line, separator)
     done = 0
     for block in (rest, *blocks) if rest.strip() else blocks:
         yield _parsed(path, block, names, separator, done)
         done += block.count(b"\n")
 
 
+def _row(block: bytes) -> tuple[str, bytes]:
+    """The first row, which may hold newlines inside quotes, and the rest."""
+    end = block.find(b"\n")
+    while end >= 0 and block.count(b'"', 0, end) % 2:
+        end = block.find(b"\n", end + 1)
+    end = len(block) if end < 0 else end
+    return block[:end].decode(), block[end + 1 :]
+
+
 def _blocks(path: Path) -> Iterator[bytes]:
     """The file's bytes, cut at ends of rows: newlines with an even number of quotes before them. Checked to be UTF-8 text."""
-    with gzip.open(path) if path.suffix == ".gz" else open(path, "rb") as file:
+    with gzip.open(path) if path.suffix.lower() == ".gz" else open(path, "rb") as file:
         tail, lines, start = b"", 0, True
         while True:
             try:
@@ -169,7 +190,12 @@ def _check_text(path: Path, block: bytes, lines: int) -> None:
 
 
 def _header(path: Path, line: str, separator: str) -> list[str]:
-    names = [name.strip() for name in next(csv.reader([line.rstrip("\r")], delimiter=separator), [])]  # the first is often the index's: ""
+    try:
+        names = [" ".join(name.split()) for name in next(csv.reader(io.StringIO(line.rstrip("\r")), delimiter=separator), [])]
+    except csv.Error as error:
+        raise InputError(f"{path}, line 1: {error}") from error
+    for i, name in enumerate(names):
+        names[i] = name or f"unnamed_{i}"  # the first is often the index's
     twice = {name for name in names if names.count(name) > 1} if len(set(names)) < len(names) else set()
     if twice:
         raise InputError(f"{path}: the column name {sorted(twice)[0]!r} stands twice in the header")
@@ -180,13 +206,13 @@ def _parsed(path: Path, block: bytes, names: list[str], separator: str, before: 
     """A block of rows as a table of text, each row checked to have a cell for each column."""
     text = block.decode().replace("\r\n", "\n")
     _check_cells(path, text, len(names), separator, before)
+    if len(names) > 1 and ("\n\n" in text or text.startswith("\n")):  # lines with nothing at all are no rows
+        text = re.sub(r'"(?:[^"]|"")*"|(?<=\n)\n|\A\n', lambda found: found[0] if found[0][0] == '"' else "", text)
     try:
-        schema = {name or f"unnamed_{i}": pl.String for i, name in enumerate(names)}
-        table = pl.read_csv(io.BytesIO(text.encode()), has_header=False, schema=schema, separator=separator)
+        schema = dict.fromkeys(names, pl.String)
+        return pl.read_csv(io.BytesIO(text.encode()), has_header=False, schema=schema, separator=separator)
     except pl.exceptions.PolarsError as error:
         raise InputError(f"{path} cannot be read as CSV: {_first_line(error)}") from error
-    blank = "\n\n" in text and len(names) > 1  # lines with nothing at all are no rows
-    return table.filter(~pl.all_horizontal(pl.all().is_null())) if blank else table
 
 
 def _check_cells(path: Path, text: str, columns: int, separator: str, before: int) -> None:
@@ -200,6 +226,7 @@ def _check_cells(path: Path, text: str, columns: int, separator: str, before: in
         if len(bad):
             raise InputError(_ragged(path, before + int(bad[0]) + 2, int(cells[bad[0]]), columns))
         return
+    csv.field_size_limit(2**31 - 1)
     rows = csv.reader(io.StringIO(text.replace("\r", " ")), delimiter=separator, strict=True)
     try:
         for row in rows:

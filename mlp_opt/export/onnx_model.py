@@ -1,7 +1,7 @@
 """A trained model as an ONNX model, its encoder included: rows as they come in, predictions in the units of the data out.
 
-Inputs: for a model of arrays one, "rows" (n, features) float64; else one a column, by its name, (n, 1): numbers float64
-(NaN where missing), categories text ("" where missing). Outputs: "prediction", the class's name (n,) or the values
+Inputs: for a model of numbers alone one, "rows" (n, features) float64; else one a column, by its name (`input_name`), (n, 1):
+numbers float64 (NaN where missing), categories text ("" where missing). Outputs: "prediction", the class's name (n,) or the values
 (n, targets) float64, and of classes "probabilities" (n, classes) float32. Dates and free text have no ONNX operators
 that compute the same; a model that reads them can be exported without its encoder (`to_onnx`).
 """
@@ -59,6 +59,16 @@ class _Nodes:
         return self.helper.make_tensor_value_info(name, kind, ["n", *shape])
 
 
+def input_name(column: str) -> str:
+    """The input's name: the column's, with column_ before it where it would be taken for a part of the graph."""
+    taken = column in ("X", "y_hat", "prediction", "probabilities", "rows", "")
+    return (
+        f"column_{column}"
+        if taken or column.startswith(("column_", "made_", "node_", "constant_", "layer", "number_", "make_"))
+        else column
+    )
+
+
 def _encoder(g: _Nodes, encoder: Encoder) -> list[Any]:
     """The nodes that make "X", and the inputs that they read."""
     names = [n for n, kind in zip(encoder.features, encoder.kinds, strict=True) if kind == "number"]
@@ -67,10 +77,10 @@ def _encoder(g: _Nodes, encoder: Encoder) -> list[Any]:
         inputs = [g.value("rows", DOUBLE, len(names))]
         blocks.append(_numbers(g, encoder.numbers, "rows"))
     else:
-        kinds = dict(zip(encoder.features, encoder.kinds, strict=True))
+        kinds = {input_name(n): kind for n, kind in zip(encoder.features, encoder.kinds, strict=True)}
         inputs = [g.value(name, DOUBLE if kind == "number" else STRING, 1) for name, kind in kinds.items()]
         if names:
-            blocks.append(_numbers(g, encoder.numbers, g.op("Concat", *names, axis=1)))
+            blocks.append(_numbers(g, encoder.numbers, g.op("Concat", *map(input_name, names), axis=1)))
         blocks += [_category(g, block) for block in encoder.categories]
     if encoder.pad:
         zeros = g.op(
@@ -102,7 +112,7 @@ def _category(g: _Nodes, block: Category) -> str:
     other = len(block.values) if block.rare else block.width
     places = {value: i for i, value in enumerate(block.values)} | {"": block.width - 1 if block.missing else other}
     at = g.op(
-        "LabelEncoder", block.name, domain="ai.onnx.ml",
+        "LabelEncoder", input_name(block.name), domain="ai.onnx.ml",
         keys_strings=list(places), values_int64s=list(places.values()), default_int64=other,
     )  # fmt: skip
     flat = g.op("Reshape", at, g.constant(np.array([-1], np.int64)))

@@ -52,6 +52,8 @@ def sweep(
     anything that does not fit, before training. KeyboardInterrupt leaves `out` resumable.
     """
     space, when = plain(space), plain(when) or []
+    if "dataset" in settings:
+        raise InputError("give the data as the second argument, not as dataset")
     named: dict[str, Any] = {"dataset": str(data), "task": task or ""} if isinstance(data, (str, Path)) else {}
     if named and y is not None:
         named["target"] = y
