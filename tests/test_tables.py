@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 import mlp_opt as mo
 from mlp_opt import cli
-from mlp_opt.data import columns, dataset, encode, sources, split, table_files
+from mlp_opt.data import columns, dataset, encode, sources, table_files
 from mlp_opt.store import encoder_json
 
 pytestmark = pytest.mark.implicit_promotion
@@ -193,15 +193,6 @@ def test_huge_numbers_stay_bounded_and_flat_columns_too():
     assert np.isfinite(X).all()
     assert np.abs(X).max() <= 3
     assert len(np.unique(X[:, 1])) == 2
-
-
-def test_fitted_on_training_rows_only():
-    data = dataset.of_table("t", some_table(), "price")
-    train, _, test = split.split(data, 0.3, 0.0, 0)
-    other = dataclasses.replace(data, X=test.X, y=test.y)
-    changed = encode.fit(data, *train, "auto")
-    assert encoder_json.dump(changed) == encoder_json.dump(encode.fit(dataclasses.replace(data, X=train.X, y=train.y), *train, "auto"))
-    assert encoder_json.dump(changed) != encoder_json.dump(encode.fit(other, test.X, test.y, "auto"))
 
 
 def test_an_encoder_survives_json_to_the_bit(fitted):
