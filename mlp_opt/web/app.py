@@ -4,8 +4,8 @@ Each page has two slots, for answers that are quick and for those that are slow,
 at a time: a newer request of a kind replaces the one that still waits. So a drag never queues up, and a page that
 asks for much waits for itself alone.
 
-A tab is a module of the front end and a module here that offers QUICK and SLOW handlers: functions of a request's
-body that return a Reply.
+A tab is a module of the front end and a module here that offers QUICK and SLOW handlers, functions of a request's
+body that return a Reply, and `computing`, the context in which they run: its dtype and device.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -42,27 +43,22 @@ HEADERS = {
     b"referrer-policy": b"no-referrer",
     b"cache-control": b"no-cache",
 }
+TABS = ("race",)  # modules with the handlers of a tab
 log = logging.getLogger(__name__)
-Handlers = dict[str, Callable[[dict[str, Any]], Reply]]
 
 
 @cache
-def handlers() -> tuple[Handlers, Handlers]:
-    """The quick and the slow handlers of all tabs; jax is imported here, after the server is up."""
-    from . import race
-
-    return race.QUICK, race.SLOW
+def handlers() -> dict[str, Callable[[dict[str, Any]], Reply]]:
+    """The handlers of all tabs, quick and slow; jax is imported here, after the server is up."""
+    tabs = [import_module(f".{name}", __package__) for name in TABS]
+    return {kind: tab.computing()(handle) for tab in tabs for kind, handle in (tab.QUICK | tab.SLOW).items()}
 
 
 def answer(asked: Request) -> bytes:
     """The frame that answers a request: bad input and unforeseen failures become an error in it."""
-    from . import race
-
-    quick, slow = handlers()
     try:
-        handle = (quick | slow)[check_name("kind", asked.kind, quick | slow)]
-        with race.computing():
-            return frame(asked.id, asked.kind, handle(asked.body))
+        handle = handlers()[check_name("kind", asked.kind, handlers())]
+        return frame(asked.id, asked.kind, handle(asked.body))
     except InputError as error:
         return failure(asked.id, asked.kind, str(error))
     except Exception as error:

@@ -63,7 +63,7 @@ def page(asked: dict[str, Any], state: str = "", maps: Any = ()) -> str:
             whole = kind == "fair"  # of all methods
             add(kind, MAPS[kind](asked if whole else asked | {"method": name}), "" if whole else str(name))
         frames = {key: base64.b64encode(frame(0, kind, reply)).decode() for key, (kind, reply) in answers.items()}
-    return _inline({"hash": state, "frames": frames})
+    return _inline({"tab": "race", "hash": state, "frames": frames})
 
 
 def _inline(data: dict[str, Any]) -> str:

@@ -1,4 +1,5 @@
-// The shell: tabs, theme, connection. A tab is a module with `title` and `open(page)`.
+// The shell: tabs, theme, connection. A tab is a module with `title` and `open(page)`, which returns an object with `repaint()`.
+// What it adds to window and document it must add with page.signal, which ends when another tab is opened.
 
 import { h } from "./dom.js";
 import { Baked, CANNOT, Live } from "./transport.js";
@@ -36,22 +37,53 @@ function themeButton(page) {
   return button;
 }
 
+const within = (hash, name) => hash === `#${name}` || hash.startsWith(`#${name}?`);
+
 function start() {
   const kept = document.getElementById("baked");
   const data = kept ? JSON.parse(kept.textContent) : null;
   if (data?.hash && !location.hash) history.replaceState(null, "", `#${data.hash}`);
-  const page = { tell, tab: null };
-  page.transport = data ? new Baked(data.frames) : new Live((up) => tell(up ? null : "The server does not answer. Trying again …"));
+  const live = data ? new Baked(data.frames) : new Live((up) => tell(up ? null : "The server does not answer. Trying again …"));
   document.body.classList.toggle("baked", Boolean(data));
   if (data) tell(CANNOT);
-  const names = Object.keys(TABS);
-  const chosen = names.find((name) => location.hash.startsWith(`#${name}`)) ?? names[0];
-  document.getElementById("tabs").replaceChildren(...names.map((name) =>
-    h("a", { role: "tab", href: `#${name}`, "aria-selected": String(name === chosen), class: name === chosen ? "chosen" : "" }, TABS[name].title)));
-  page.root = document.getElementById("page");
-  page.tools = document.getElementById("tools");
-  page.tab = TABS[chosen].open(page);
-  page.tools.append(themeButton(page));
+  const names = data ? [data.tab] : Object.keys(TABS);
+  const page = { tell, tab: null, root: document.getElementById("page"), tools: document.getElementById("tools") };
+  const theme = themeButton(page);
+  const bar = document.getElementById("tabs");
+  const addresses = {}; // of each tab, as it was left
+  let ended = null;
+  let shown = null;
+  const show = (name) => {
+    ended?.abort();
+    const { signal } = (ended = new AbortController());
+    shown = name;
+    page.signal = signal;
+    page.transport = live.until(signal);
+    page.address = (hash) => { // the tab's state, which begins with its name
+      if (signal.aborted) return;
+      addresses[name] = hash;
+      history.replaceState(null, "", `#${hash}`);
+    };
+    page.root.replaceChildren();
+    page.tools.replaceChildren();
+    document.title = `mlp_opt: ${TABS[name].title.toLowerCase()}`;
+    bar.replaceChildren(...names.map((other) => h("a", {
+      role: "tab", href: `#${other}`, "aria-selected": String(other === name), class: other === name ? "chosen" : "",
+      onclick: (event) => {
+        if (event.ctrlKey || event.metaKey || event.shiftKey) return;
+        event.preventDefault();
+        if (other !== name) location.hash = addresses[other] ?? other;
+      },
+    }, TABS[other].title)));
+    page.tab = TABS[name].open(page);
+    page.tools.append(theme);
+  };
+  const follow = () => {
+    const name = names.find((other) => within(location.hash, other)) ?? shown ?? names[0];
+    if (name !== shown) show(name);
+  };
+  window.addEventListener("hashchange", follow);
+  follow();
 }
 
 start();

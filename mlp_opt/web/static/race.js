@@ -54,7 +54,9 @@ class Race {
     this.page.root.replaceChildren(...this.controls.layout());
     this.page.tools.append(...tools(this));
     this.#listen();
-    new ResizeObserver(() => { this.groundOld = true; this.draw(); }).observe(this.controls.stage);
+    const resized = new ResizeObserver(() => { this.groundOld = true; this.draw(); });
+    resized.observe(this.controls.stage);
+    this.page.signal.addEventListener("abort", () => { resized.disconnect(); this.player.pause(); });
     if (locked) this.#fromBaked();
     else this.load();
   }
@@ -273,7 +275,7 @@ class Race {
     clearTimeout(this.later);
     this.later = setTimeout(() => {
       const state = { ...this.state, t: this.state.t === null ? null : Math.floor(this.state.t) };
-      history.replaceState(null, "", `#${addresses.write(state)}`);
+      this.page.address(addresses.write(state));
     }, 250);
   }
 
@@ -298,12 +300,12 @@ class Race {
       this.recompute();
     });
     window.addEventListener("hashchange", () => { // typed, or a link within the page
-      if (this.transport.baked) return;
+      if (this.transport.baked || this.page.signal.aborted) return;
       this.state = addresses.read(location.hash.slice(1));
       this.#known();
       this.load();
-    });
-    document.addEventListener("keydown", (event) => this.#key(event));
+    }, { signal: this.page.signal });
+    document.addEventListener("keydown", (event) => this.#key(event), { signal: this.page.signal });
   }
 
   #key(event) {

@@ -45,7 +45,7 @@ async function made(path, race, hash, maps) {
 export function tools(tab) {
   const item = (text, act) => h("button", { type: "button", class: "quiet", onclick: act }, text);
   const link = item("Copy link", async () => {
-    history.replaceState(null, "", `#${addresses.write(tab.state)}`);
+    tab.page.address(addresses.write(tab.state));
     await copy(location.href);
     link.textContent = "Copied";
     setTimeout(() => { link.textContent = "Copy link"; }, 1500);

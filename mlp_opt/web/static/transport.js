@@ -45,6 +45,9 @@ export class Live {
     };
   }
 
+  // For a tab: answers that come after its end are dropped.
+  until(signal) { return until(this, signal); }
+
   ask(kind, body, done) {
     if (!this.#slots.has(kind)) this.#slots.set(kind, { busy: null, next: null });
     this.#slots.get(kind).next = { id: ++this.#number, body, done };
@@ -69,6 +72,8 @@ export class Live {
   }
 }
 
+const until = (whole, signal) => ({ baked: whole.baked, ask: (kind, body, done) => whole.ask(kind, body, (answer) => { if (!signal.aborted) done(answer); }) });
+
 export const CANNOT = "This is a saved copy: it can be played and turned, but not recomputed.";
 
 export class Baked {
@@ -77,6 +82,8 @@ export class Baked {
   constructor(frames) {
     this.frames = frames;
   }
+
+  until(signal) { return until(this, signal); }
 
   ask(kind, body, done) {
     const kept = this.frames[`${kind}:${body.method ?? ""}`];
