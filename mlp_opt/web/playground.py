@@ -36,21 +36,8 @@ from .programs import remember
 from .race import KNOBS, read_method
 
 NETWORK = (
-    "data",
-    "own",
-    "noise",
-    "share",
-    "features",
-    "hidden",
-    "activation",
-    "init",
-    "residual",
-    "batch",
-    "seed",
-    "data_seed",
-    "schedule",
-    "horizon",
-)
+    "data", "own", "noise", "share", "data_seed", "features", "hidden", "activation", "init", "residual", "batch", "seed", "schedule", "horizon",
+)  # fmt: skip
 NUMBERS = ("methods", "l1", "l2", "dropout")
 RATES = {"sgd": 0.1, "momentum": 0.03, "nesterov": 0.03, "adagrad": 0.1, "adadelta": 3.0, "lion": 0.003, "qhm": 0.1}  # the others: 0.01
 LOSSES = {"classification": "bce", "regression": "mse"}
@@ -171,16 +158,10 @@ def begin(body: dict[str, Any]) -> Reply:
         while len(_runs) > limits.RUNS:
             _runs.pop(next(iter(_runs)))
     data = run.points
-    head = {
-        "train": data.train,
-        "task": data.task,
-        "ranges": data.ranges,
-        "names": data.names,
-        "classes": data.classes,
-        "loss": run.model.loss,
-    }
+    head = {"train": data.train, "task": data.task, "ranges": data.ranges, "names": data.names, "classes": data.classes}
+    head |= {"loss": run.model.loss, "skips": list(run.model.skips)}
     arrays = {"points": np.column_stack([data.xy, data.y]), "features": programs.feature_maps(points.grid())}
-    return Reply(reply.header | head | {"skips": list(run.model.skips)}, {**reply.arrays, **arrays})
+    return Reply(reply.header | head, {**reply.arrays, **arrays})
 
 
 def _kept(body: dict[str, Any]) -> Run | None:

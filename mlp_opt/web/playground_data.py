@@ -88,19 +88,18 @@ def own(text: str, share: float, seed: int) -> Points:
     rows, names, lines = _rows(text)
     if len(rows) < 4:
         raise InputError(f"the data has {len(rows)} rows of numbers, at least 4 are needed")
-    xy = np.array(
-        [[_number(cell, line, name) for cell, name in zip(row, names, strict=False)] for row, line in zip(rows, lines, strict=True)]
-    )
-    labels = [row[2] for row in rows]
+    cells = list(zip(*rows, strict=True))
+    xy = np.array([[_number(cell, line, names[k]) for cell, line in zip(cells[k], lines, strict=True)] for k in (0, 1)]).T
+    labels = cells[2]
     classes = tuple(dict.fromkeys(sorted(labels)))
     ranges = [_range(xy[:, k], SPAN / REACH) for k in (0, 1)]
     plane = np.stack([_onto(xy[:, k], ranges[k], SPAN) for k in (0, 1)], axis=1)
     if len(classes) == 2:
-        points = Points(
-            plane, np.array([float(label == classes[1]) for label in labels]), 0, "classification", (*ranges, (-1.0, 1.0)), names, classes
-        )
+        y = np.array([float(label == classes[1]) for label in labels])
+        points = Points(plane, y, 0, "classification", (*ranges, (-1.0, 1.0)), names, classes)
     else:
-        values = np.array([_number(label, line, f"{names[2]}, of more than two kinds") for label, line in zip(labels, lines, strict=True)])
+        what = f"{names[2]}, of more than two kinds"
+        values = np.array([_number(label, line, what) for label, line in zip(labels, lines, strict=True)])
         heights = _range(values, 1.0)
         points = Points(plane, _onto(values, heights, 1.0), 0, "regression", (*ranges, heights), names)
     return _split(points, share, seed)
