@@ -36,11 +36,13 @@ from .programs import remember
 from .race import KNOBS, read_method
 
 NETWORK = (
-    "data", "own", "noise", "share", "data_seed", "features", "hidden", "activation", "init", "residual", "batch", "seed", "schedule", "horizon",
+    "data", "own", "noise", "share", "data_seed", "features", "hidden", "activation", "init", "residual",
+    "batch", "seed", "schedule", "horizon",
 )  # fmt: skip
 NUMBERS = ("methods", "l1", "l2", "dropout")
 RATES = {"sgd": 0.1, "momentum": 0.03, "nesterov": 0.03, "adagrad": 0.1, "adadelta": 3.0, "lion": 0.003, "qhm": 0.1}  # the others: 0.01
 LOSSES = {"classification": "bce", "regression": "mse"}
+SAMPLES = 120  # points of a set's picture on its button
 _runs: dict[str, Run] = {}
 _lock = threading.Lock()
 
@@ -206,7 +208,7 @@ def edit(body: dict[str, Any]) -> Reply:
 
 
 def about(body: dict[str, Any]) -> Reply:
-    """What there is to choose from."""
+    """What there is to choose from; `samples` (sets, SAMPLES, 3): points of every set."""
     known(body, "the request", ())
     order = sorted(RULES, key=lambda name: (name not in SEVEN, SEVEN.index(name) if name in SEVEN else name))
     methods = {
@@ -228,7 +230,8 @@ def about(body: dict[str, Any]) -> Reply:
         "activations": [name for name in ACTIVATIONS if name != "step"], "initializers": list(INITIALIZERS), "schedules": list(SCHEDULES),
         "limits": most | {"epochs": limits.EPOCHS, "run": limits.MOST_EPOCHS},
     }  # fmt: skip
-    return Reply(head, {})
+    samples = [points.made(name, 0.0, 0.5, 0) for name in points.SETS]
+    return Reply(head, {"samples": np.stack([np.column_stack([made.xy, made.y])[:SAMPLES] for made in samples])})
 
 
 @contextlib.contextmanager

@@ -21,7 +21,7 @@ THIN = 3  # a unit's small map has every third point of a large one
 
 
 class Measured(NamedTuple):
-    """curve: a row an epoch (CURVE), NaN from a divergence on. now: the same at the end. norms: of each layer's gradient, W and b together."""
+    """curve: a row an epoch (CURVE), NaN from a divergence on. now: the same at the end. norms: of each layer's gradient."""
 
     curve: Any
     now: Any

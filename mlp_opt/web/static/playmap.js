@@ -1,0 +1,105 @@
+// The large map: what the network, or one unit of it, makes of every point of the plane, with the data on it.
+
+import { fit, h, palette, short, ticks } from "./dom.js";
+import { paint, sign, tone } from "./playcolors.js";
+
+const SIDE = 100;
+export const SPAN = 6; // the plane reaches from -SPAN to SPAN
+
+export class BigMap {
+  constructor() {
+    this.canvas = h("canvas", { class: "layer", role: "img", "aria-label": "What the network makes of every point of the plane, and the data." });
+    this.stage = h("div", { class: "bigmap" }, this.canvas);
+    this.legend = h("canvas", { class: "legend", "aria-hidden": "true" });
+    this.under = h("p", { class: "soft", "aria-live": "off" });
+    this.sheet = document.createElement("canvas");
+    this.sheet.width = this.sheet.height = SIDE;
+    this.element = h("div", {}, this.stage, this.legend, this.under);
+  }
+
+  // values (side, side) from low y to high; view: { scale, shift, title, ends, discrete }.
+  draw(net, values, side, view, { test, regression }) {
+    const width = this.stage.clientWidth;
+    if (!width) return;
+    const context = fit(this.canvas, width, width);
+    const theme = palette();
+    const sheet = this.sheet.getContext("2d");
+    const image = sheet.createImageData(side, side);
+    paint(new Uint32Array(image.data.buffer), 0, values.data, values.from ?? 0, side, view.scale, view.shift, view.discrete);
+    sheet.clearRect(0, 0, SIDE, SIDE);
+    sheet.putImageData(image, 0, 0);
+    const [pad, under] = [30, 20];
+    const box = { left: pad, top: 4, size: width - pad - 4 };
+    box.size = Math.min(box.size, width - under - 4);
+    context.imageSmoothingEnabled = !view.discrete;
+    context.drawImage(this.sheet, 0, 0, side, side, box.left, box.top, box.size, box.size);
+    context.strokeStyle = theme.edge;
+    context.lineWidth = 1;
+    context.strokeRect(box.left, box.top, box.size, box.size);
+    this.#axes(context, net.header.ranges, box, theme);
+    this.#points(context, net, box, theme, test, regression);
+    this.#bar(view, theme);
+  }
+
+  #axes(context, [xs, ys], box, theme) {
+    context.font = "11px system-ui, sans-serif";
+    context.fillStyle = theme.soft;
+    const px = (v, [a, b]) => ((v - a) / (b - a)) * box.size;
+    context.textAlign = "center";
+    for (const v of ticks(xs[0], xs[1], 5)) if (px(v, xs) > 8 && px(v, xs) < box.size - 8) context.fillText(short(v), box.left + px(v, xs), box.top + box.size + 14);
+    context.textAlign = "right";
+    for (const v of ticks(ys[0], ys[1], 5)) if (px(v, ys) > 8 && px(v, ys) < box.size - 8) context.fillText(short(v), box.left - 5, box.top + box.size - px(v, ys) + 4);
+  }
+
+  #points(context, net, box, theme, test, regression) {
+    const { data, shape: [n] } = net.arrays.points;
+    const first = net.header.train;
+    const radius = n > 600 ? 2.2 : 3;
+    context.save();
+    context.beginPath();
+    context.rect(box.left, box.top, box.size, box.size);
+    context.clip();
+    for (let k = test ? n - 1 : first - 1; k >= 0; k--) { // those trained on lie above
+      const [x, y, value] = [data[3 * k], data[3 * k + 1], data[3 * k + 2]];
+      const [px, py] = [box.left + ((x + SPAN) / (2 * SPAN)) * box.size, box.top + ((SPAN - y) / (2 * SPAN)) * box.size];
+      context.beginPath();
+      if (k < first) context.arc(px, py, radius, 0, 2 * Math.PI);
+      else context.rect(px - radius, py - radius, 2 * radius, 2 * radius);
+      context.fillStyle = regression ? tone(value) : sign(2 * value - 1);
+      context.fill();
+      context.lineWidth = k < first ? 1 : 1.3;
+      context.strokeStyle = k < first ? theme.card : theme.ink;
+      context.stroke();
+    }
+    context.restore();
+  }
+
+  #bar(view, theme) {
+    const width = this.legend.clientWidth;
+    const context = fit(this.legend, width, 30);
+    const [left, right] = [30, width - 4];
+    for (let px = left; px < right; px++) {
+      const v = (2 * (px - left)) / (right - left) - 1;
+      context.fillStyle = tone(view.discrete ? Math.sign(v) * 0.75 : v);
+      context.fillRect(px, 4, 1.5, 8);
+    }
+    context.font = "11px system-ui, sans-serif";
+    context.fillStyle = theme.soft;
+    [["left", left, view.ends[0]], ["center", (left + right) / 2, view.ends[1]], ["right", right, view.ends[2]]].forEach(([align, at, text]) => {
+      context.textAlign = align;
+      context.fillText(text, at, 25);
+    });
+  }
+}
+
+// A small picture of a data set, for its button.
+export function thumbnail(canvas, points, count, from, regression) {
+  const context = fit(canvas, 44, 44);
+  for (let k = from; k < from + count; k++) {
+    const [x, y, value] = [points[3 * k], points[3 * k + 1], points[3 * k + 2]];
+    context.beginPath();
+    context.arc(22 + (x / SPAN) * 21, 22 - (y / SPAN) * 21, 1.6, 0, 2 * Math.PI);
+    context.fillStyle = regression ? tone(value) : sign(2 * value - 1);
+    context.fill();
+  }
+}
