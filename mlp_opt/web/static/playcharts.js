@@ -94,7 +94,7 @@ export class Charts {
     context.restore();
   }
 
-  drawNorms(norms, looks) {
+  drawNorms(norms, looks, diverged) {
     const [width, height] = [this.norms.clientWidth, this.norms.clientHeight];
     if (!width || !norms) return;
     const context = fit(this.norms, width, height);
@@ -102,19 +102,20 @@ export class Charts {
     const box = { left: 46, right: width - 14, top: 10, bottom: height - 30 };
     const [count, layers] = norms.shape;
     const value = (k, l) => Math.log10(Math.max(norms.data[k * layers + l], 1e-12));
-    const all = [...norms.data].filter(Number.isFinite).map((v) => Math.log10(Math.max(v, 1e-12)));
+    const there = (k, l) => diverged[k] === null && Number.isFinite(norms.data[k * layers + l]);
+    const all = [...norms.data].filter((v, n) => there(Math.floor(n / layers), n % layers)).map((v) => Math.log10(Math.max(v, 1e-12)));
     let [low, high] = all.length ? [Math.min(...all), Math.max(...all)] : [-3, 0];
-    [low, high] = [Math.min(Math.floor(low), Math.floor(high) - 2), Math.ceil(high + 0.01)];
+    [low, high] = [Math.max(Math.min(Math.floor(low), Math.floor(high) - 2), Math.ceil(high) - 9), Math.ceil(high + 0.01)]; // what is smaller, 0 too, stands at the foot
     const px = (l) => (layers === 1 ? (box.left + box.right) / 2 : box.left + 16 + (l / (layers - 1)) * (box.right - box.left - 32));
-    const py = (v) => box.bottom - ((v - low) / (high - low)) * (box.bottom - box.top);
+    const py = (v) => box.bottom - ((Math.max(v, low) - low) / (high - low)) * (box.bottom - box.top);
     frame(context, box, theme, { x: Array.from({ length: layers }, (_, l) => [px(l), String(l + 1)]), y: powers(low, high).map(([p, text]) => [py(p), text]), name: "layer" });
     for (let k = 0; k < count; k++) {
       context.beginPath();
-      for (let l = 0; l < layers; l++) if (Number.isFinite(norms.data[k * layers + l])) context.lineTo(px(l), py(value(k, l)));
+      for (let l = 0; l < layers; l++) if (there(k, l)) context.lineTo(px(l), py(value(k, l)));
       context.strokeStyle = ink(looks[k].color);
       context.lineWidth = 2;
       context.stroke();
-      for (let l = 0; l < layers; l++) if (Number.isFinite(norms.data[k * layers + l])) marker(context, looks[k].marker, px(l), py(value(k, l)), 4, ink(looks[k].color), theme.card);
+      for (let l = 0; l < layers; l++) if (there(k, l)) marker(context, looks[k].marker, px(l), py(value(k, l)), 4, ink(looks[k].color), theme.card);
     }
   }
 }

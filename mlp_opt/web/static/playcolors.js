@@ -3,6 +3,7 @@
 import { dark } from "./dom.js";
 
 const STOPS = { light: [[213, 94, 0], [246, 246, 244], [0, 114, 178]], dark: [[240, 122, 43], [33, 37, 43], [74, 159, 224]] };
+const FULL = 0.8; // how much of it the strongest place of a map has: what is drawn on it stays clear
 const tables = {};
 
 // Packed RGBA of 256 steps from -1 to 1.
@@ -14,7 +15,7 @@ function table() {
     for (let k = 0; k < 256; k++) {
       const v = (k - 127.5) / 127.5;
       const end = v < 0 ? below : above;
-      for (let c = 0; c < 3; c++) made[4 * k + c] = zero[c] + (end[c] - zero[c]) * Math.abs(v) ** 0.85;
+      for (let c = 0; c < 3; c++) made[4 * k + c] = zero[c] + (end[c] - zero[c]) * FULL * Math.abs(v) ** 0.85;
       made[4 * k + 3] = 255;
     }
     tables[name] = new Uint32Array(made.buffer);

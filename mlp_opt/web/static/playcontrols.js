@@ -8,7 +8,7 @@ import { FASTEST } from "./playtrain.js";
 
 const BATCHES = [1, 2, 5, 10, 20, 30, 50, 100, 0];
 const SPEEDS = [1, 5, 15, 30, 60, 120, FASTEST];
-const NAMES = { circle: "Circle", xor: "Exclusive or", gaussians: "Two clouds", spiral: "Spiral", moons: "Moons", plane: "Plane", bumps: "Bumps", own: "Your own" };
+const NAMES = { circle: "Circle", xor: "Xor", gaussians: "Clouds", spiral: "Spiral", moons: "Moons", plane: "Plane", bumps: "Bumps", own: "Own" };
 const nice = (name) => name.replaceAll("_", " ");
 const percent = (v) => `${Math.round(100 * v)} %`;
 
@@ -43,9 +43,10 @@ export class Controls {
     const again = (key, label, rest) => (this[key] = slider({ label, value: tab.state[key], scale: "linear", say: percent, step: 0.05, ...rest, change: (v) => tab.change({ [key]: v }) }));
     this.mix = [again("share", "Train share", { low: 0.1, high: 0.9 }), again("noise", "Noise", { low: 0, high: 0.5 })];
     this.layers = h("span", { class: "stepper" }, h("button", { type: "button", "aria-label": "One layer fewer", onclick: () => tab.layers(-1) }, "−"), this.layerCount = h("span"), h("button", { type: "button", "aria-label": "One layer more", onclick: () => tab.layers(1) }, "+"));
-    const seeds = h("button", { type: "button", class: "plain", title: "Other initial weights, batches and dropout", onclick: () => tab.change({ seed: (tab.state.seed + 1) % 2 ** 32 }) }, "New weights");
+    const seeds = h("button", { type: "button", class: "small", title: "Other initial weights, batches and dropout", onclick: () => tab.change({ seed: (tab.state.seed + 1) % 2 ** 32 }) }, "New weights");
     this.netSettings = h("div", { class: "netsettings" }, settings.map(([text, field]) => this.#line(text, field)), this.#line("Batch size", this.batch),
-      h("label", { class: "check", title: "z[l] = σ(a[l]) + z[l−1] where two layers are of the same width" }, this.residual, "Residual"), seeds);
+      h("label", { class: "check", title: "z[l] = σ(a[l]) + z[l−1] where two layers are of the same width" }, this.residual, "Residual"));
+    this.seeds = seeds;
     this.ruleSettings = h("div", { class: "settings" }, this.#line("Schedule", this.schedule), this.span, h("div", { class: "sliders" }, this.numbers.map(({ row }) => row)));
     const box = (key, label, title, act) => {
       this[`${key}Box`] = h("input", { type: "checkbox", "data-show": key, onchange: () => { tab.state[key] = this[`${key}Box`].checked; act?.(); tab.draw(); tab.remember(); } });
@@ -67,15 +68,15 @@ export class Controls {
   layout() {
     const { tab } = this;
     const own = tab.own.element;
-    const again = h("button", { type: "button", class: "plain", title: "Other points, and another choice of those to train on", onclick: () => tab.change({ data_seed: (tab.state.data_seed + 1) % 2 ** 32 }) }, "New points");
+    const again = h("button", { type: "button", class: "small", title: "Other points, and another choice of those to train on", onclick: () => tab.change({ data_seed: (tab.state.data_seed + 1) % 2 ** 32 }) }, "New points");
     const data = h("section", { class: "card data", "aria-label": "Data" }, h("h2", {}, "Data"), this.sets, own, h("div", { class: "sliders" }, this.mix.map(({ row }) => row)), again);
-    const network = h("section", { class: "card network", "aria-label": "Network" }, this.player, this.message, this.wait, h("div", { class: "row spread" }, h("h2", {}, "Network"), this.layers), tab.net.element, this.netSettings, tab.editor.element);
+    const network = h("section", { class: "card network", "aria-label": "Network" }, this.player, this.message, this.wait, h("div", { class: "row spread" }, h("h2", {}, "Network"), h("span", { class: "fill" }), this.seeds, this.layers), tab.net.element, this.netSettings, tab.editor.element);
     const output = h("section", { class: "card output", "aria-label": "Output" }, h("div", { class: "row spread" }, this.outTitle = h("h2", {}, "Output"), this.scores = h("span", { class: "soft" })), tab.map.element, this.boxes);
     const rules = h("section", { class: "card", "aria-label": "Optimizers" }, h("div", { class: "row spread" }, h("h2", {}, "Optimizers"), h("span", { class: "soft" }, "loss: training · test")), tab.rules.element, this.ruleSettings);
     const losses = h("section", { class: "card", "aria-label": "Loss" }, h("div", { class: "row spread" }, this.lossTitle = h("h2", {}, "Loss"), this.logBox_), tab.charts.losses, h("p", { class: "soft" }, "Solid: training data. Dashed: test data."));
-    const norms = h("section", { class: "card", "aria-label": "Gradient by layer" }, h("h2", {}, "Gradient by layer"), tab.charts.norms, tab.charts.normNote);
+    const norms = h("section", { class: "card norms", "aria-label": "Gradient by layer" }, h("h2", {}, "Gradient by layer"), tab.charts.norms, tab.charts.normNote);
     return [h("section", { class: "lessons", "aria-label": "Lessons" }, h("div", { class: "chips" }, this.chips), this.text),
-      h("div", { class: "ground" }, data, network, output), h("div", { class: "below" }, rules, losses, norms)];
+      h("div", { class: "ground" }, h("div", { class: "stack left" }, data, rules), h("div", { class: "stack middle" }, network, norms), h("div", { class: "stack right" }, output, losses))];
   }
 
   // The buttons of the data sets, with pictures of them.

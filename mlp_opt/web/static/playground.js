@@ -21,6 +21,7 @@ const freshName = () => [...crypto.getRandomValues(new Uint32Array(3))].map((n) 
 class Playground {
   begun = null; // the answer that began this training
   last = null; // the newest answer of it
+  painted = 0;
 
   constructor(page) {
     this.page = page;
@@ -36,7 +37,7 @@ class Playground {
     this.state = addresses.read(location.hash.slice(1), about);
     this.samples = arrays.samples;
     this.trainer = new Trainer({ ask: (epochs, done) => this.#train(epochs, done), epoch: () => this.epoch, speed: () => this.state.speed, most: about.limits.epochs, end: about.limits.run, signal,
-      told: () => { this.controls.playing(this.trainer.playing); this.remember(); } });
+      told: () => { this.controls.playing(this.trainer.playing); this.draw(); this.remember(); } });
     this.net = new Net({ about, looked: () => this.#looked(), edited: (...where) => this.#edit(...where), toggled: (name) => this.#feature(name), resized: (l, n) => this.change({ hidden: this.state.hidden.map((m, k) => (k === l ? n : m)) }) });
     this.map = new BigMap();
     this.charts = new Charts();
@@ -188,15 +189,20 @@ class Playground {
   }
 
   #paint() {
+    const started = performance.now();
     const { last, begun, state, controls } = this;
     const { header, arrays } = last;
     const regression = begun.header.task === "regression";
     this.net.output = regression ? { scale: 1, shift: 0 } : { scale: 0.5, shift: 0.5 };
     this.net.draw(begun, last);
     this.#large(regression);
-    this.charts.drawLosses(this.curves, this.rules.looks, state.log);
-    this.charts.drawNorms(arrays.norms, this.rules.looks);
-    this.rules.update(arrays.now, header.diverged, header.shown, begun.header.loss);
+    const now = performance.now();
+    if (!this.trainer.playing || now - (this.charted ?? 0) > 66) { // charts are as readable at 15 frames a second
+      this.charted = now;
+      this.charts.drawLosses(this.curves, this.rules.looks, state.log);
+      this.charts.drawNorms(arrays.norms, this.rules.looks, header.diverged);
+      this.rules.update(arrays.now, header.diverged, header.shown, begun.header.loss);
+    }
     this.editor.update(arrays.params.data);
     controls.count.value = header.epoch.toLocaleString("en");
     controls.lossTitle.textContent = regression ? "Mean squared error" : "Cross-entropy (BCE)";
@@ -205,8 +211,8 @@ class Playground {
     controls.scores.textContent = `${regression ? "R²" : "right"}: ${said(score)} training, ${said(testScore)} test`;
     this.#explain(header);
     this.net.stage.dataset.drawn = JSON.stringify({ epoch: header.epoch, run: this.run, now: [train, score, test, testScore].map((v) => (Number.isFinite(v) ? v : null)) });
-    performance.mark("playground");
-    if (performance.getEntriesByName("playground").length > 600) performance.clearMarks("playground");
+    performance.measure("train", { start: started, end: performance.now() });
+    if (++this.painted % 1000 === 0) performance.clearMeasures("train");
     this.remember();
   }
 
@@ -279,7 +285,7 @@ class Playground {
     const names = () => labels(this.state.rules, this.about.methods);
     const menu = h("details", { class: "menu" }, h("summary", { class: "quiet" }, "Export"), h("div", { class: "list" },
       item("Network (PNG)", async () => save(await picture([this.net.canvas]), "network.png")),
-      item("Output (PNG)", async () => save(await picture([this.map.canvas]), "output.png")),
+      item("Output (PNG)", async () => save(await picture([this.map.canvas, this.map.over]), "output.png")),
       item("Curves (CSV)", () => { if (this.curves) save(new Blob([this.curves.csv(names())], { type: "text/csv" }), "curves.csv"); })));
     menu.addEventListener("click", (event) => { if (event.target.closest(".list")) menu.open = false; });
     return [link, menu];

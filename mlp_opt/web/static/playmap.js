@@ -3,41 +3,38 @@
 import { fit, h, palette, short, ticks } from "./dom.js";
 import { paint, sign, tone } from "./playcolors.js";
 
-const SIDE = 100;
 export const SPAN = 6; // the plane reaches from -SPAN to SPAN
 
 export class BigMap {
   constructor() {
     this.canvas = h("canvas", { class: "layer", role: "img", "aria-label": "What the network makes of every point of the plane, and the data." });
-    this.stage = h("div", { class: "bigmap" }, this.canvas);
+    this.over = h("canvas", { class: "layer", "aria-hidden": "true" });
+    this.stage = h("div", { class: "bigmap" }, this.canvas, this.over);
     this.legend = h("canvas", { class: "legend", "aria-hidden": "true" });
-    this.under = h("p", { class: "soft", "aria-live": "off" });
     this.sheet = document.createElement("canvas");
-    this.sheet.width = this.sheet.height = SIDE;
-    this.element = h("div", {}, this.stage, this.legend, this.under);
+    this.element = h("div", {}, this.stage, this.legend);
   }
 
-  // values (side, side) from low y to high; view: { scale, shift, title, ends, discrete }.
+  // values (side, side) from low y to high; view: { scale, shift, ends, discrete }.
   draw(net, values, side, view, { test, regression }) {
     const width = this.stage.clientWidth;
     if (!width) return;
+    const box = { left: 30, top: 4, size: width - 34 };
     const context = fit(this.canvas, width, width);
     const theme = palette();
+    if (this.sheet.width !== side) this.sheet.width = this.sheet.height = side;
     const sheet = this.sheet.getContext("2d");
     const image = sheet.createImageData(side, side);
-    paint(new Uint32Array(image.data.buffer), 0, values.data, values.from ?? 0, side, view.scale, view.shift, view.discrete);
-    sheet.clearRect(0, 0, SIDE, SIDE);
+    paint(new Uint32Array(image.data.buffer), 0, values.data, values.from, side, view.scale, view.shift, view.discrete);
     sheet.putImageData(image, 0, 0);
-    const [pad, under] = [30, 20];
-    const box = { left: pad, top: 4, size: width - pad - 4 };
-    box.size = Math.min(box.size, width - under - 4);
     context.imageSmoothingEnabled = !view.discrete;
     context.drawImage(this.sheet, 0, 0, side, side, box.left, box.top, box.size, box.size);
-    context.strokeStyle = theme.edge;
-    context.lineWidth = 1;
-    context.strokeRect(box.left, box.top, box.size, box.size);
-    this.#axes(context, net.header.ranges, box, theme);
-    this.#points(context, net, box, theme, test, regression);
+    const now = JSON.stringify([view, test, regression, width, theme.ink, net.header.id, window.devicePixelRatio]); // the rest stays as it is while it trains
+    if (now === this.before) return;
+    this.before = now;
+    const above = fit(this.over, width, width);
+    this.#axes(above, net.header.ranges, box, theme);
+    this.#points(above, net, box, theme, test, regression);
     this.#bar(view, theme);
   }
 
@@ -68,7 +65,7 @@ export class BigMap {
       context.fillStyle = regression ? tone(value) : sign(2 * value - 1);
       context.fill();
       context.lineWidth = k < first ? 1 : 1.3;
-      context.strokeStyle = k < first ? theme.card : theme.ink;
+      context.strokeStyle = k >= first ? theme.ink : regression ? "rgba(60,66,76,.75)" : "#ffffff";
       context.stroke();
     }
     context.restore();

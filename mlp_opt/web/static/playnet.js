@@ -11,8 +11,8 @@ export const FEATURES = { x: "x", y: "y", x2: "x²", y2: "y²", xy: "xy", sinx: 
 function places(width, names, sizes) {
   const columns = [names.length, ...sizes.slice(1)];
   const narrow = width < 520;
-  const size = narrow ? 32 : 40;
-  const gap = Math.max(...columns) > 6 ? 11 : 16;
+  const size = narrow ? 32 : 38;
+  const gap = 10;
   const [left, right] = [narrow ? 44 : 58, 26];
   const space = (width - left - right - size) / (columns.length - 1);
   const x = columns.map((_, l) => left + l * space);
@@ -48,7 +48,7 @@ export class Net {
     this.names = this.about.features;
     this.chosen = state.features;
     this.sizes = [state.features.length, ...state.hidden, 1];
-    this.stage.style.minWidth = `${150 + 66 * this.sizes.length}px`;
+    this.stage.style.minWidth = `${90 + 60 * this.sizes.length}px`;
     this.#lay(state);
   }
 

@@ -59,14 +59,14 @@ export class Rules {
       rules[k] = { name: kind.value, rate: null, options: {} };
       this.listed(rules);
     } }, Object.keys(this.about.methods).map((name) => h("option", { value: name, selected: name === rule.name }, name)));
-    const pick = h("button", { class: "name", type: "button", hidden: only, title: "Show its network", "aria-pressed": "false", onclick: () => this.shown(k) }, picture, h("span", { class: "pickword" }, "show"));
+    const pick = h("button", { class: "name", type: "button", hidden: only, title: "Show its network", "aria-label": `Show the network of optimizer ${k + 1}`, "aria-pressed": "false", onclick: () => this.shown(k) }, picture);
     const where = h("output", { class: "loss" });
     const away = h("button", { class: "away", type: "button", hidden: only, title: `Remove ${rule.name}`, "aria-label": `Remove ${rule.name}`, onclick: () => this.listed(this.state.rules.filter((_, n) => n !== k)) }, "×");
     const rate = slider({ label: `${rule.name}, rate α`, value: rule.rate ?? about.rate, ...RATE, scale: "log", change: (value) => { rule.rate = value; this.changed(); } });
     const knobs = about.knobs.map((knob) => slider({
       label: `${rule.name}, ${LETTERS[knob.name] ?? knob.name}`, value: rule.options[knob.name] ?? knob.default, ...knob, change: (value) => { rule.options[knob.name] = value; this.changed(); },
     }));
-    const item = h("li", { "data-rule": k }, h("div", { class: "head" }, pick, kind, where, away), h("div", { class: "knobs" }, rate.row, knobs.map(({ row }) => row)));
+    const item = h("li", { "data-rule": k, onclick: (event) => { if (!only && !event.target.closest("button, select, input")) this.shown(k); } }, h("div", { class: "head" }, pick, kind, where, away), h("div", { class: "knobs" }, rate.row, knobs.map(({ row }) => row)));
     return { item, where, paint, pick };
   }
 
@@ -76,7 +76,6 @@ export class Rules {
       const [train, score, test, testScore] = now.data.subarray(4 * k, 4 * k + 4);
       item.classList.toggle("focus", this.rows.length > 1 && k === shown);
       pick.setAttribute("aria-pressed", String(k === shown));
-      pick.lastChild.textContent = k === shown ? "shown" : "show";
       item.classList.toggle("lost", diverged[k] !== null);
       const share = (v) => (loss === "bce" ? `${short(100 * v)} %` : `R² ${short(v, 2)}`);
       where.value = diverged[k] !== null ? `lost at step ${diverged[k]}` : `${short(train)} · ${short(test)}`;
