@@ -27,7 +27,7 @@ from ..lane import Data, HParams, LaneState
 from ..model import MLP, Layer
 from ..races.paths import RULES, SEVEN
 from ..schedules import SCHEDULES
-from ..train import init_lane, prepare_lane
+from ..train import prepare_lane
 from . import limits
 from . import playground_data as points
 from . import playground_lane as programs
@@ -64,7 +64,8 @@ class Run:
         self.model, self.names = model, [name for name, _ in self.rules(body)]
         self.lock = threading.Lock()
         lanes = self.lanes(body)
-        self.states: list[LaneState] = [init_lane(spec, hparams) for spec, hparams in lanes]
+        params = programs.draw(model, "float32", np.uint32(self.seed))  # the same for all
+        self.states: list[LaneState] = [programs.begin(hparams, params) for _, hparams in lanes]
         self.epoch = 0
 
     def rules(self, body: dict[str, Any]) -> list[tuple[str, Any]]:

@@ -18,6 +18,8 @@ from .playground_data import FEATURES, features, grid
 
 CURVE = ("train_loss", "train_score", "test_loss", "test_score")
 THIN = 3  # a unit's small map has every third point of a large one
+draw = jax.jit(lane.draw, static_argnums=(0, 1))
+begin = jax.jit(lane.begin)
 
 
 class Measured(NamedTuple):

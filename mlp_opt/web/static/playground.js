@@ -69,6 +69,8 @@ class Playground {
     this.trainer.reset(target);
     this.rules.build(state);
     this.net.shape(state);
+    this.net.draw(null, null); // empty until the server has it
+    this.map.stage.classList.add("busy");
     this.controls.update();
     clearTimeout(this.slow);
     this.slow = setTimeout(() => { this.controls.wait.hidden = this.run !== run || this.last !== null; }, 500);
@@ -81,6 +83,7 @@ class Playground {
       this.controls.say(state.data === "own" ? null : error);
       if (error) return this.trainer.pause();
       this.begun = answer;
+      this.map.stage.classList.remove("busy");
       this.curves = new Curves(state.rules.length);
       this.#got(answer);
     });
