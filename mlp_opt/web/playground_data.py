@@ -86,10 +86,10 @@ def made(name: str, noise: float, share: float, seed: int) -> Points:
 def own(text: str, share: float, seed: int) -> Points:
     """Points from pasted text, parsed as data only; InputError with the line that does not fit."""
     rows, names, lines = _rows(text)
+    cells = list(zip(*rows, strict=True)) or [(), (), ()]
+    xy = np.array([[_number(cell, line, names[k]) for cell, line in zip(cells[k], lines, strict=True)] for k in (0, 1)]).T
     if len(rows) < 4:
         raise InputError(f"the data has {len(rows)} rows of numbers, at least 4 are needed")
-    cells = list(zip(*rows, strict=True))
-    xy = np.array([[_number(cell, line, names[k]) for cell, line in zip(cells[k], lines, strict=True)] for k in (0, 1)]).T
     labels = cells[2]
     classes = tuple(dict.fromkeys(sorted(labels)))
     ranges = [_range(xy[:, k], SPAN / REACH) for k in (0, 1)]

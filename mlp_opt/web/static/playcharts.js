@@ -38,7 +38,7 @@ export class Charts {
     this.losses = h("canvas", { class: "chart plain", role: "img", "aria-label": "Training and test loss against epoch" });
     this.norms = h("canvas", { class: "chart plain", role: "img", "aria-label": "Size of the gradient in every layer" });
     this.lossNote = h("p", { class: "soft" });
-    this.normNote = h("p", { class: "soft" }, "‖dL/dW, dL/db‖ of each layer, over all training data. Falling to the left: the gradient vanishes on its way down.");
+    this.normNote = h("p", { class: "soft" }, "‖dL/dW, dL/db‖, over all training data. Falling to the left: it vanishes on its way down.");
   }
 
   drawLosses(curves, looks, log) {

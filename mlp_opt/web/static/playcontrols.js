@@ -27,7 +27,7 @@ export class Controls {
     this.chips = [{ id: null, title: "Explore" }, ...LESSONS].map(({ id, title }) => h("button", { type: "button", class: "chip", "data-lesson": id ?? "", onclick: () => tab.lesson(id) }, title));
     this.text = h("p", { class: "lesson", "aria-live": "polite" });
     const pick = (key, label, names) => (this[key] = this.#select(label, names.map((name) => [name, nice(name)]), (value) => tab.change({ [key]: value })));
-    const settings = [["Activation", pick("activation", "Activation", about.activations)], ["Initial weights", pick("init", "Initial weights", about.initializers)]];
+    const settings = [["Activation", pick("activation", "Activation", about.activations)], ["First weights", pick("init", "Initial weights", about.initializers)]];
     this.residual = h("input", { type: "checkbox", onchange: () => tab.change({ residual: this.residual.checked }) });
     this.batch = this.#select("Batch size", BATCHES.map((n) => [n, n || "all"]), (v) => tab.change({ batch: Number(v) }));
     this.schedule = this.#select("Schedule of the rates", about.schedules.map((name) => [name, nice(name)]), (v) => tab.change({ schedule: v }));
@@ -44,7 +44,7 @@ export class Controls {
     this.mix = [again("share", "Train share", { low: 0.1, high: 0.9 }), again("noise", "Noise", { low: 0, high: 0.5 })];
     this.layers = h("span", { class: "stepper" }, h("button", { type: "button", "aria-label": "One layer fewer", onclick: () => tab.layers(-1) }, "−"), this.layerCount = h("span"), h("button", { type: "button", "aria-label": "One layer more", onclick: () => tab.layers(1) }, "+"));
     const seeds = h("button", { type: "button", class: "small", title: "Other initial weights, batches and dropout", onclick: () => tab.change({ seed: (tab.state.seed + 1) % 2 ** 32 }) }, "New weights");
-    this.netSettings = h("div", { class: "netsettings" }, settings.map(([text, field]) => this.#line(text, field)), this.#line("Batch size", this.batch),
+    this.netSettings = h("div", { class: "netsettings" }, settings.map(([text, field]) => this.#line(text, field)), this.#line("Batch", this.batch),
       h("label", { class: "check", title: "z[l] = σ(a[l]) + z[l−1] where two layers are of the same width" }, this.residual, "Residual"));
     this.seeds = seeds;
     this.ruleSettings = h("div", { class: "settings" }, this.#line("Schedule", this.schedule), this.span, h("div", { class: "sliders" }, this.numbers.map(({ row }) => row)));
@@ -98,7 +98,7 @@ export class Controls {
     for (const set of this.sets.children) set.setAttribute("aria-pressed", String(set.dataset.set === state.data));
     for (const key of ["activation", "init", "batch", "schedule"]) this[key].value = state[key];
     if (this.batch.value === "") this.batch.append(h("option", { value: state.batch, selected: true }, state.batch));
-    if (this.speeds.value !== String(state.speed)) this.speeds.value = SPEEDS.includes(state.speed) ? state.speed : 30;
+    if (this.speeds.value !== String(state.speed)) this.speeds.value = SPEEDS.includes(state.speed) ? state.speed : 60;
     this.residual.checked = state.residual;
     this.horizon.value = state.horizon;
     this.span.hidden = state.schedule === "constant";

@@ -59,6 +59,7 @@ class Playground {
       this.begin(this.state.epoch);
     }, { signal });
     this.begin(this.state.epoch);
+    this.page.address(addresses.write(this.state));
   }
 
   // A new training with the state as it is, trained at once up to an epoch.

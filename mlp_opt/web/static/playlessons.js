@@ -20,21 +20,21 @@ export const LESSONS = [
   {
     id: "spiral", title: "The spiral needs width or features",
     text: "A network can learn any continuous function if it has units enough; with two inputs and four hidden units this one has not. It bends its boundary a few times and then gets no further. "
-      + "Give it width: two layers of eight. Or give it better inputs: press sin x and sin y at the left. Features that suit the problem can do the work of layers.",
-    state: { data: "spiral", hidden: [4], activation: "tanh", rules: [rule("adam", 0.02)], speed: 60 },
+      + "Give it width: two layers of eight. Better inputs help, too: press sin x and sin y at the left. Features that suit the problem do the work of layers.",
+    state: { data: "spiral", hidden: [4], activation: "tanh", rules: [rule("adam", 0.02)] },
   },
   {
     id: "overfit", title: "Overfitting",
     text: "Fifty noisy points and a large network. The training loss goes to nothing: every point is learned by heart, its noise too. The test loss (dashed), on points that were never trained on, "
       + "falls at first and then rises. Show the test data and see what the islands on the map cost. The notes’ cure is regularization: raise L2, L1 or dropout a little, "
       + "or give it more data with the share trained on.",
-    state: { data: "circle", noise: 0.3, share: 0.1, hidden: [8, 8, 8], activation: "tanh", rules: [rule("adam", 0.02)], speed: 60, test: true },
+    state: { data: "circle", noise: 0.3, share: 0.1, hidden: [8, 8, 8], activation: "tanh", rules: [rule("adam", 0.02)], test: true },
   },
   {
     id: "rules", title: "Four rules, one network",
     text: "Gradient descent, momentum, RMSProp and Adam on the same network, from the same weights and through the same batches. Momentum adds up past gradients, m ← μ m − α g. "
       + "RMSProp divides each weight’s step by the size of its own recent gradients, √v. Adam does both. Press a name to see its network.",
-    state: { data: "spiral", features: ["x", "y", "sinx", "siny"], hidden: [8, 6], speed: 60, shown: 3, log: true,
+    state: { data: "spiral", features: ["x", "y", "sinx", "siny"], hidden: [8, 6], shown: 3, log: true,
       rules: [rule("sgd", 0.03), rule("momentum", 0.03, { momentum: 0.9 }), rule("rmsprop", 0.01), rule("adam", 0.01)] },
   },
   {

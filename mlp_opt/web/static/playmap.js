@@ -61,10 +61,10 @@ export class BigMap {
       const [px, py] = [box.left + ((x + SPAN) / (2 * SPAN)) * box.size, box.top + ((SPAN - y) / (2 * SPAN)) * box.size];
       context.beginPath();
       if (k < first) context.arc(px, py, radius, 0, 2 * Math.PI);
-      else context.rect(px - radius, py - radius, 2 * radius, 2 * radius);
+      else context.rect(px - 2.2, py - 2.2, 4.4, 4.4);
       context.fillStyle = regression ? tone(value) : sign(2 * value - 1);
       context.fill();
-      context.lineWidth = k < first ? 1 : 1.3;
+      context.lineWidth = k < first ? 1 : 0.8;
       context.strokeStyle = k >= first ? theme.ink : regression ? "rgba(60,66,76,.75)" : "#ffffff";
       context.stroke();
     }

@@ -78,7 +78,7 @@ export class Rules {
       pick.setAttribute("aria-pressed", String(k === shown));
       item.classList.toggle("lost", diverged[k] !== null);
       const share = (v) => (loss === "bce" ? `${short(100 * v)} %` : `R² ${short(v, 2)}`);
-      where.value = diverged[k] !== null ? `lost at step ${diverged[k]}` : `${short(train)} · ${short(test)}`;
+      where.value = diverged[k] !== null ? `lost at step ${diverged[k]}` : `${short(train, 2)} · ${short(test, 2)}`;
       where.title = diverged[k] !== null ? "Its loss is not a number any more" : `training loss ${short(train)} (${share(score)}), test loss ${short(test)} (${share(testScore)})`;
     });
   }

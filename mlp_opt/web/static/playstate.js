@@ -12,7 +12,7 @@ let last = null; // own data, also when too long for an address
 export const fresh = () => ({
   data: "circle", own: null, noise: 0, share: 0.5, data_seed: 0, features: ["x", "y"], hidden: [4, 2], activation: "tanh", init: "glorot_normal", residual: false,
   batch: 10, seed: 0, schedule: "constant", horizon: 200, l1: 0, l2: 0, dropout: 0, rules: [{ name: "sgd", rate: null, options: {} }],
-  shown: 0, epoch: 0, speed: 30, test: false, discrete: false, log: false, lesson: null,
+  shown: 0, epoch: 0, speed: 60, test: false, discrete: false, log: false, lesson: null,
 });
 
 const number = (value) => String(Number(value.toPrecision(6)));

@@ -42,8 +42,9 @@ export class Trainer {
   }
 
   step() {
+    const from = Math.max(this.epoch(), this.target); // pressed twice: two epochs
     this.pause();
-    this.target = Math.min(this.epoch() + 1, this.end);
+    this.target = Math.min(from + 1, this.end);
     this.pump();
   }
 
