@@ -44,6 +44,7 @@ def page(url, chromium):
     chromium.requests.clear()
     chromium.call("Emulation.clearDeviceMetricsOverride")
     chromium.resize(1280, 900)
+    chromium.call("Emulation.setFocusEmulationEnabled", enabled=True)
     show(chromium, url + "#" + SMALL)
     yield chromium
     chromium.run("1")  # what it has still to tell
@@ -102,7 +103,8 @@ def test_network_output_and_curves_are_drawn(page):
 
 
 def test_the_address_holds_the_whole_state_and_its_epoch(page, url):
-    state = "playground?d=xor&a=relu&lesson=spiral&n=0.1&p=0.7&dseed=5&b=50&seed=9&l1=0.001&e=4&k=1&v=15&disc=1&log=1&f=x,y,xy&h=3&m=adam~0.05&m=adam~0.2~b1=0.5"
+    state = "playground?d=xor&a=relu&lesson=spiral&n=0.1&p=0.7&dseed=5&b=50&seed=9&l1=0.001&e=4&k=1&v=15&disc=1&log=1&f=x,y,xy&h=3"
+    state += "&m=adam~0.05&m=adam~0.2~b1=0.5"
     show(page, url + "#" + state)
     page.wait(f"{DRAWN}.epoch === 4")
     methods = [{"name": "adam", "rate": 0.05}, {"name": "adam", "rate": 0.2, "options": {"b1": 0.5}}]
@@ -118,9 +120,8 @@ def test_a_weight_that_is_set_is_the_one_that_the_server_has(page):
     page.wait("!document.querySelector('.editor').hidden")
     assert page.run("document.activeElement.ariaLabel ?? document.activeElement.getAttribute('aria-label')") == "bias"
     before = shown(page)
-    page.run(
-        "(() => { const f = document.querySelector('[aria-label=\"weight from y\"]'); f.value = '-2.5'; f.dispatchEvent(new Event('change')); })()"
-    )
+    field = "document.querySelector('[aria-label=\"weight from y\"]')"
+    page.run(f"{field}.value = '-2.5'; {field}.dispatchEvent(new Event('change'))")
     page.wait(f"{DRAWN}.now[0] !== {before[0]}")
     with tab.computing():
         tab.begin({"run": "e" * 8, **BODY})
@@ -135,10 +136,9 @@ def test_pointing_at_a_unit_shows_its_map_and_at_a_line_its_weight(page):
     page.wait("document.querySelector('.output h2').textContent === 'Unit 3 of layer 1'")
     page.run("document.activeElement.blur()")
     page.wait("document.querySelector('.output h2').textContent === 'Output'")
-    x, y = (
-        page.run("""(() => { const r = (s) => document.querySelector(s).getBoundingClientRect(); const [a, b] = [r('[data-feature=x]'), r('[data-unit="1.1"]')];
-        return [(a.right + b.left) / 2, (a.y + a.bottom) / 2]; })()""")
-    )
+    box = "(() => {{ const r = document.querySelector('[data-{}]').getBoundingClientRect(); return [r.left, r.right, r.top]; }})()"
+    left, right = (page.run(box.format(name)) for name in ("feature=x", 'unit="1.1"'))
+    x, y = (left[1] + right[0]) / 2, left[2] + (left[1] - left[0]) / 2
     page.mouse("mouseMoved", x, y)
     weight = library(0).arrays["params"][0]
     page.wait("!document.querySelector('.tip').hidden")

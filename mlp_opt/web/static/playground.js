@@ -139,7 +139,7 @@ class Playground {
     this.transport.ask(kind, whole, (answer) => {
       if (this.run !== run) return;
       const { header } = answer;
-      if (header.lost) return this.begin(this.epoch); // the server has forgotten it: the same again
+      if (header.lost) return this.begin(Math.max(this.epoch, this.trainer.target)); // the server has forgotten it: the same again
       if (header.error) {
         this.trainer.pause();
         this.controls.say(header.error);
