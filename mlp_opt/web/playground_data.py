@@ -107,7 +107,9 @@ def own(text: str, share: float, seed: int) -> Points:
 
 def _rows(text: str) -> tuple[list[list[str]], tuple[str, ...], list[int]]:
     """Cells of three columns, their names, and the number of each row's line. A first line without numbers names the columns."""
-    rows, lines, names = [], [], ("x", "y", "target")
+    rows: list[list[str]] = []
+    lines: list[int] = []
+    names = ("x", "y", "target")
     for number, line in enumerate(text.splitlines(), start=1):
         if not line.strip():
             continue

@@ -8,7 +8,7 @@ import signal
 import socket
 import threading
 import webbrowser
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 
 import uvicorn
@@ -81,7 +81,9 @@ def warm(stop: threading.Event) -> None:
     from ..surfaces import SURFACES
     from . import playground, race
 
-    jobs = [(name, partial(race.warm, name)) for name in sorted(SURFACES, key=lambda name: name != FIRST)]
+    jobs: list[tuple[str, Callable[[], None]]] = [
+        (name, partial(race.warm, name)) for name in sorted(SURFACES, key=lambda name: name != FIRST)
+    ]
     jobs.insert(1, ("the playground", playground.warm))
     for name, job in jobs:
         if stop.is_set():

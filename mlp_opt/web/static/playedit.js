@@ -29,6 +29,7 @@ export class Editor {
       return { k, field, row: h("label", { class: "setting" }, h("span", {}, k === null ? "bias" : `from ${named(k)}`), field) };
     });
     this.fields.replaceChildren(...this.inputs.map(({ row }) => row));
+    this.element.classList.toggle("west", 2 * (layer + 1) >= net.sizes.length); // beside what it is about
     this.element.hidden = false;
     this.update(params);
     const { field } = this.inputs.find(({ k }) => k === input) ?? this.inputs[0];

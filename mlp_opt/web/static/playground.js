@@ -1,6 +1,5 @@
 // The Playground tab: small networks in training, several optimizers side by side. What it holds, asks for, and when it draws.
 
-import { h } from "./dom.js";
 import { Charts, Curves } from "./playcharts.js";
 import { Controls } from "./playcontrols.js";
 import { Editor } from "./playedit.js";
@@ -8,10 +7,10 @@ import { LESSONS } from "./playlessons.js";
 import { BigMap } from "./playmap.js";
 import { FEATURES, Net, largest } from "./playnet.js";
 import { Own } from "./playown.js";
-import { Rules, labels } from "./playrules.js";
+import { Rules, labels, lost } from "./playrules.js";
 import * as addresses from "./playstate.js";
 import { Trainer } from "./playtrain.js";
-import { copy, picture, save } from "./share.js";
+import { tools } from "./playshare.js";
 
 export const title = "Playground";
 export const open = (page) => new Playground(page);
@@ -29,6 +28,7 @@ class Playground {
     this.transport.ask("playground/about", {}, (answer) => this.#build(answer));
   }
 
+  get names() { return labels(this.state.rules, this.about.methods); }
   get epoch() { return this.last?.header.epoch ?? 0; }
 
   #build({ header, arrays }) {
@@ -46,7 +46,7 @@ class Playground {
     this.editor = new Editor({ signal, set: (layer, to, input, value) => this.#ask("playground/edit", { layer, to, input, value }, () => {}) });
     this.controls = new Controls(this);
     this.page.root.replaceChildren(...this.controls.layout());
-    this.page.tools.append(...this.#tools());
+    this.page.tools.append(...tools(this));
     this.controls.pictures(this.samples);
     const resized = new ResizeObserver(() => { this.net.shape(this.state); this.draw(); });
     for (const part of [this.net.element, this.map.stage]) resized.observe(part);
@@ -211,9 +211,9 @@ class Playground {
     controls.count.value = header.epoch.toLocaleString("en");
     controls.lossTitle.textContent = regression ? "Mean squared error" : "Cross-entropy (BCE)";
     const [train, score, test, testScore] = arrays.now.data.subarray(4 * header.shown, 4 * header.shown + 4);
-    const said = (v) => (Number.isFinite(v) ? (regression ? v.toFixed(2) : `${(100 * v).toFixed(1)} %`) : "–");
-    controls.scores.textContent = `${regression ? "R²" : "right"}: ${said(score)} training, ${said(testScore)} test`;
-    this.#explain(header);
+    const said = (v) => (Number.isFinite(v) ? (regression ? v.toFixed(2).replace("-", "−") : `${(100 * v).toFixed(1)} %`) : "–");
+    controls.scores.textContent = header.diverged[header.shown] === null ? `${regression ? "R²" : "right"}: ${said(score)} training, ${said(testScore)} test` : "lost";
+    controls.say(lost(this.names, header.diverged) ?? (header.epoch >= this.about.limits.run ? `${header.epoch} epochs: a training ends here.` : null));
     this.net.stage.dataset.drawn = JSON.stringify({ epoch: header.epoch, run: this.run, now: [train, score, test, testScore].map((v) => (Number.isFinite(v) ? v : null)) });
     performance.measure("train", { start: started, end: performance.now() });
     if (++this.painted % 1000 === 0) performance.clearMeasures("train");
@@ -250,17 +250,6 @@ class Playground {
     this.map.draw(begun, values, side, view, { test: state.test, regression });
   }
 
-  #explain({ diverged, epoch }) {
-    const names = labels(this.state.rules, this.about.methods);
-    const lost = names.filter((_, k) => diverged[k] !== null);
-    if (lost.length) {
-      const step = Math.min(...diverged.filter((s) => s !== null));
-      this.controls.say(`${lost.join(", ")} ${lost.length > 1 ? "are" : "is"} lost: from step ${step} on the loss is not a number. Its steps were so long that every one led further up, until the weights were too large `
-        + "to be written down (∞), and ∞ − ∞ is not a number. It stays as it is; lower its rate α and press reset.");
-    } else if (epoch >= this.about.limits.run) this.controls.say(`${epoch} epochs: a training ends here.`);
-    else this.controls.say(null);
-  }
-
   // The address follows, but not at every frame; it tells the epoch only of a training that rests.
   remember() {
     clearTimeout(this.later);
@@ -276,23 +265,6 @@ class Playground {
     this.rules.repaint();
     this.controls.pictures(this.samples);
     this.draw();
-  }
-
-  #tools() {
-    const item = (text, act) => h("button", { type: "button", class: "quiet", onclick: act }, text);
-    const link = item("Copy link", async () => {
-      this.page.address(addresses.write({ ...this.state, epoch: Math.min(this.epoch, 5000) }));
-      await copy(location.href);
-      link.textContent = this.state.own?.length > addresses.LONGEST && this.state.data === "own" ? "Copied, without your data: it is too long" : "Copied";
-      setTimeout(() => { link.textContent = "Copy link"; }, 2500);
-    });
-    const names = () => labels(this.state.rules, this.about.methods);
-    const menu = h("details", { class: "menu" }, h("summary", { class: "quiet" }, "Export"), h("div", { class: "list" },
-      item("Network (PNG)", async () => save(await picture([this.net.canvas]), "network.png")),
-      item("Output (PNG)", async () => save(await picture([this.map.canvas, this.map.over]), "output.png")),
-      item("Curves (CSV)", () => { if (this.curves) save(new Blob([this.curves.csv(names())], { type: "text/csv" }), "curves.csv"); })));
-    menu.addEventListener("click", (event) => { if (event.target.closest(".list")) menu.open = false; });
-    return [link, menu];
   }
 
   #key(event) {

@@ -27,6 +27,15 @@ export function looksOf(rules, methods) {
 // "sgd", or with its rate where there are several of a kind.
 export const labels = (rules, methods) => rules.map(({ name, rate }) => (rules.filter((rule) => rule.name === name).length > 1 ? `${name} ${short(rate ?? methods[name].rate)}` : name));
 
+// What is to be said of those that diverged, by name; null if none did. diverged: the step of each, or null.
+export function lost(names, diverged) {
+  const gone = names.filter((_, k) => diverged[k] !== null);
+  if (!gone.length) return null;
+  const one = gone.length === 1;
+  return `${gone.join(", ")} ${one ? "is" : "are"} lost: from step ${Math.min(...diverged.filter((step) => step !== null))} on the loss is not a number. The steps were so long that every one led `
+    + `further up, until the loss was too large to be written down. ${one ? "Its network stays as it was" : "Their networks stay as they were"} just then. Lower the rate α and press reset.`;
+}
+
 export class Rules {
   // changed: a number; listed: the list; shown: whose network.
   constructor({ about, changed, listed, shown }) {
@@ -43,6 +52,7 @@ export class Rules {
     this.looks = looksOf(state.rules, this.about.methods);
     this.rows = state.rules.map((rule, k) => this.#row(rule, k));
     this.list.replaceChildren(...this.rows.map(({ item }) => item));
+    this.list.classList.toggle("many", this.rows.length > 1);
     this.more.value = "";
     this.more.hidden = state.rules.length >= this.about.limits.methods;
   }
@@ -78,7 +88,7 @@ export class Rules {
       pick.setAttribute("aria-pressed", String(k === shown));
       item.classList.toggle("lost", diverged[k] !== null);
       const share = (v) => (loss === "bce" ? `${short(100 * v)} %` : `R² ${short(v, 2)}`);
-      where.value = diverged[k] !== null ? `lost at step ${diverged[k]}` : `${short(train, 2)} · ${short(test, 2)}`;
+      where.value = diverged[k] !== null ? `lost at step ${diverged[k]}` : `${short(train)} · ${short(test)}`;
       where.title = diverged[k] !== null ? "Its loss is not a number any more" : `training loss ${short(train)} (${share(score)}), test loss ${short(test)} (${share(testScore)})`;
     });
   }
