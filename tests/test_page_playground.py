@@ -171,7 +171,7 @@ def test_own_data_is_pasted_and_a_bad_line_is_named(page):
     page.wait("document.querySelector('#own-error').hidden && location.hash.includes('csv=')")
     before = page.run(f"{DRAWN}.run")
     np.testing.assert_allclose(shown(page), library(0, data="own", own=rows).arrays["now"][0], rtol=1e-6)
-    page.run("location.reload()")
+    show(page, page.run("location.href"))
     page.wait(f"{DRAWN} && {DRAWN}.run !== '{before}' && document.querySelector('[data-set=own]').getAttribute('aria-pressed') === 'true'")
 
 
