@@ -43,7 +43,7 @@ export class Editor {
     if (this.element.hidden) return;
     for (const { k, field } of this.inputs) {
       const value = this.net.weight(params, this.layer, this.to, k);
-      if (document.activeElement !== field) field.value = Number.isFinite(value) ? Number(value.toPrecision(4)) : "";
+      if (document.activeElement !== field) field.value = !Number.isFinite(value) ? "" : Math.abs(value) < 1e5 ? Number(value.toPrecision(4)) : value.toExponential(2);
       field.placeholder = Number.isFinite(value) ? "" : "not a number";
     }
   }

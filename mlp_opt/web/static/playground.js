@@ -50,7 +50,7 @@ class Playground {
     this.controls.pictures(this.samples);
     const resized = new ResizeObserver(() => { this.net.shape(this.state); this.draw(); });
     for (const part of [this.net.element, this.map.stage]) resized.observe(part);
-    signal.addEventListener("abort", () => { resized.disconnect(); this.trainer.pause(); clearTimeout(this.later); });
+    signal.addEventListener("abort", () => { resized.disconnect(); this.trainer.pause(); clearTimeout(this.later); clearTimeout(this.slow); clearTimeout(this.soon); });
     document.addEventListener("keydown", (event) => this.#key(event), { signal });
     window.addEventListener("hashchange", () => {
       if (signal.aborted || !location.hash.startsWith("#playground")) return;
@@ -136,8 +136,12 @@ class Playground {
   #ask(kind, body, done) {
     const { run } = this;
     const whole = { run, shown: this.state.shown, unit: this.#unit(), ...addresses.numbers(this.state), ...body };
+    clearTimeout(this.slow);
+    this.slow = setTimeout(() => { this.controls.wait.hidden = false; }, 700); // a number that was switched on: another program
     this.transport.ask(kind, whole, (answer) => {
       if (this.run !== run) return;
+      clearTimeout(this.slow);
+      this.controls.wait.hidden = true;
       const { header } = answer;
       if (header.lost) return this.begin(Math.max(this.epoch, this.trainer.target)); // the server has forgotten it: the same again
       if (header.error) {

@@ -12,7 +12,8 @@ export class BigMap {
     this.stage = h("div", { class: "bigmap" }, this.canvas, this.over);
     this.legend = h("canvas", { class: "legend", "aria-hidden": "true" });
     this.sheet = document.createElement("canvas");
-    this.element = h("div", {}, this.stage, this.legend);
+    this.caption = h("p", { class: "soft", hidden: true });
+    this.element = h("div", {}, this.stage, this.legend, this.caption);
   }
 
   // values (side, side) from low y to high; view: { scale, shift, ends, discrete }.
@@ -36,6 +37,9 @@ export class BigMap {
     this.#axes(above, net.header.ranges, box, theme);
     this.#points(above, net, box, theme, test, regression);
     this.#bar(view, theme);
+    const { names, classes, task } = net.header;
+    this.caption.hidden = names.join() === "x,y,target";
+    this.caption.textContent = `Across: ${names[0]}. Up: ${names[1]}. Colour: ${names[2]}${task === "regression" ? "" : `, ${classes[0]} or ${classes[1]}`}.`;
   }
 
   #axes(context, [xs, ys], box, theme) {
