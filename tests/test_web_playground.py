@@ -6,6 +6,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from serving import Page, serving
 
 import mlp_opt as mo
@@ -238,6 +240,23 @@ def test_bad_requests_are_refused_in_one_line(change):
         begin(**change)
     assert "\n" not in str(error.value)
     assert len(str(error.value)) < 400
+
+
+keys = st.sampled_from([*tab.NETWORK, *tab.NUMBERS, "name", "rate", "options"])
+leaves = st.none() | st.booleans() | st.floats() | st.integers() | st.text(max_size=8) | st.sampled_from(["sgd", "own", "xor", "x", "relu"])
+values = st.recursive(leaves, lambda v: st.lists(v, max_size=3) | st.dictionaries(keys, v, max_size=4), max_leaves=10)
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.dictionaries(keys, values, max_size=5))
+def test_random_requests_are_read_or_refused_in_one_line(body):
+    run = object.__new__(tab.Run)
+    run.schedule, run.horizon, run.steps = "constant", 1, 1
+    for read in (tab._network, run.rules):
+        try:
+            read(body)
+        except InputError as error:
+            assert "\n" not in str(error)  # noqa: PT017 - some are requests
 
 
 @pytest.mark.parametrize(

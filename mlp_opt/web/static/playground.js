@@ -81,6 +81,7 @@ class Playground {
       this.controls.wait.hidden = true;
       const { error } = answer.header;
       this.own.fail(state.data === "own" ? error : null);
+      if (state.data === "own") this.own.field.value ||= state.own;
       this.controls.say(state.data === "own" ? null : error);
       if (error) return this.trainer.pause();
       this.begun = answer;
