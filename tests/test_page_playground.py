@@ -213,3 +213,24 @@ def test_another_tab_and_back(page):
     page.wait(f"{DRAWN} && location.hash.includes('h=3')")
     assert page.run(f"{DRAWN}.epoch") == 0
     assert limits.HIDDEN[0] == 6
+
+
+def test_the_curves_are_saved_as_a_table_and_the_network_as_a_picture(page):
+    page.key("ArrowRight")
+    page.key("ArrowRight")
+    page.wait(f"{DRAWN}.epoch === 2")
+    page.run("URL.createObjectURL = (blob) => { window.saved = blob; return '#'; }; HTMLAnchorElement.prototype.click = () => {};")
+
+    def save(name):
+        page.run(f"window.saved = null; [...document.querySelectorAll('.menu button')].find((b) => b.textContent === '{name}').click()")
+        page.wait("window.saved !== null")
+
+    save("Curves (CSV)")
+    head, *rows = page.run("window.saved.text()").strip().split("\n")
+    assert head.split(",")[:3] == ["epoch", "adam train_loss", "adam train_score"]
+    found = np.array([[float(cell) for cell in row.split(",")] for row in rows])
+    np.testing.assert_allclose(found[1:, 1:], library(2).arrays["curve"][0], rtol=1e-6)
+    np.testing.assert_allclose(found[0], [0, *library(0).arrays["now"][0]], rtol=1e-6)
+    save("Network (PNG)")
+    assert page.run("window.saved.type") == "image/png"
+    assert page.run("window.saved.size") > 5000
