@@ -25,7 +25,7 @@ from jaxtyping import Array, Float
 from . import losses
 from .activations import ACTIVATIONS
 from .errors import InputError
-from .model import MLP, Layer, Params, Trace, forward, penalty
+from .model import MLP, Layer, Params, Trace, forward, is_zero, penalty
 
 
 def backprop(model: MLP, params: Params, trace: Trace, delta: Float[Array, "batch n_out"]) -> Params:
@@ -54,6 +54,7 @@ def backward(
     X: Float[Array, "batch n_in"],
     y: Array,
     *,
+    l1: Any = 0.0,
     l2: Any = 0.0,
     sample_weight: Array | None = None,
     dropout: Any = 0.0,
@@ -71,8 +72,8 @@ def backward(
     value = losses.value(*what)
     delta = losses.delta(*what)  # lines 1 and 2
     grads = backprop(model, params, trace, delta)
-    value = value + penalty(params, l2, value.dtype)
-    return value, add_l2(grads, params, l2), trace
+    value = value + penalty(params, l1, l2, value.dtype)
+    return value, add_l2(add_l1(grads, params, l1), params, l2), trace
 
 
 def value_and_grad(
@@ -81,6 +82,7 @@ def value_and_grad(
     X: Float[Array, "batch n_in"],
     y: Array,
     *,
+    l1: Any = 0.0,
     l2: Any = 0.0,
     sample_weight: Array | None = None,
     dropout: Any = 0.0,
@@ -91,13 +93,20 @@ def value_and_grad(
 
     Raises InputError for a model with the activation "step", whose gradient is zero.
     """
-    options = {"l2": l2, "sample_weight": sample_weight, "label_smoothing": label_smoothing}
+    options = {"l1": l1, "l2": l2, "sample_weight": sample_weight, "label_smoothing": label_smoothing}
     value, grads, _ = backward(model, params, X, y, dropout=dropout, key=key, **options)
     return value, grads
 
 
+def add_l1(grads: Params, params: Params, l1: Any) -> Params:
+    """The gradient of l1 times the sum of all |W| is l1 sign(W), 0 where W is 0; biases are left alone."""
+    if is_zero(l1):
+        return grads
+    return tuple(Layer(g.W + jnp.asarray(l1, g.W.dtype) * jnp.sign(p.W), g.b) for g, p in zip(grads, params, strict=True))
+
+
 def add_l2(grads: Params, params: Params, l2: Any) -> Params:
     """The gradient of l2/2 times the sum of all W^2 is l2 W; biases are left alone."""
-    if isinstance(l2, (int, float)) and l2 == 0:
+    if is_zero(l2):
         return grads
     return tuple(Layer(g.W + jnp.asarray(l2, g.W.dtype) * p.W, g.b) for g, p in zip(grads, params, strict=True))

@@ -52,6 +52,8 @@ class TrainConfig:
     """Samples a step; 1 is SGD, 0 all of them (gradient descent)."""
     epochs: int = 50
     """Passes over the training samples."""
+    l1: float = 0.0
+    """Penalty l1 times the sum of the sizes of all weights: drives those that matter little to 0."""
     l2: float = 0.0
     """Penalty l2/2 times the sum of all squared weights."""
     dropout: float = 0.0

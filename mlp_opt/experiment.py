@@ -140,7 +140,7 @@ def learn(data: Any, y: Any = None, *, task: str | None = None, **settings: Any)
 
 def lane_options(config: TrainConfig) -> dict[str, Any]:
     """The arguments of `fit` that are plain values of the configuration."""
-    names = ("seed", "data_seed", "l2", "dropout", "label_smoothing", "init_scale", "monitor", "dtype")
+    names = ("seed", "data_seed", "l1", "l2", "dropout", "label_smoothing", "init_scale", "monitor", "dtype")
     options = {name: getattr(config, name) for name in names}
     return options | {"batch_size": config.batch_size or None, "patience": config.patience or None}
 
@@ -252,6 +252,7 @@ def check(config: TrainConfig, task: str) -> None:
     require("split_seed", 0 <= config.split_seed < 2**32, "a whole number from 0 to 2^32 - 1")
     require("seed", 0 <= config.seed < 2**32, "a whole number from 0 to 2^32 - 1")
     require("data_seed", config.data_seed is None or 0 <= config.data_seed < 2**32, "a whole number from 0 to 2^32 - 1")
+    require("l1", config.l1 >= 0 and math.isfinite(config.l1), "a number >= 0")
     require("l2", config.l2 >= 0 and math.isfinite(config.l2), "a number >= 0")
     require("dropout", 0 <= config.dropout < 1, "a number from 0 up to but not 1")
     require("label_smoothing", 0 <= config.label_smoothing <= 1, "a number from 0 to 1")

@@ -56,6 +56,7 @@ class HParams(NamedTuple):
     seed: Any = 0  # of the initial weights and the dropout masks
     data_seed: Any = 0  # of the order of the samples, None: as they come; lanes that share it run faster
     init_scale: Any = None
+    l1: Any = None
     l2: Any = None
     dropout: Any = None
     label_smoothing: Any = None
@@ -273,10 +274,11 @@ def _step(
     if hparams.label_smoothing is not None:
         options["label_smoothing"] = hparams.label_smoothing
     total = jnp.asarray(len(rows), var.dtype) if weight is None else jnp.sum(weight)
+    l1 = 0.0 if hparams.l1 is None else hparams.l1
     l2 = 0.0 if hparams.l2 is None else hparams.l2
     if hparams.alpha is not None:
         l2 = l2 + hparams.alpha / jnp.where(total == 0, 1, total)
-    value, grads, trace = backward(spec.model, params, X, y, sample_weight=weight, l2=l2, **options)
+    value, grads, trace = backward(spec.model, params, X, y, sample_weight=weight, l1=l1, l2=l2, **options)
     before_update = opt_state
     updates, opt_state = hparams.optimizer.update(grads, opt_state, params)
     ok = ok & jnp.isfinite(value)

@@ -173,27 +173,36 @@ def loss(
     X: Float[Array, "batch n_in"],
     y: Array,
     *,
+    l1: Any = 0.0,
     l2: Any = 0.0,
     sample_weight: Array | None = None,
     dropout: Any = 0.0,
     key: Any = None,
     label_smoothing: Any = 0.0,
 ) -> Float[Array, ""]:
-    """The objective: the weighted mean of the samples' losses plus l2/2 times the sum of all W^2.
+    """The objective: the weighted mean of the samples' losses plus l2/2 times the sum of all W^2 and l1 times that of all |W|.
 
     Shapes of y and the meaning of label_smoothing: `losses.targets`; of dropout and key: `forward`.
     Biases are not penalized. This plain function is what jax.grad differentiates in the checks.
     """
     a_L = forward(model, params, X, dropout=dropout, key=key).a[-1]
     data = losses.value(model.loss, a_L, y, sample_weight, label_smoothing, model.activations[-1])
-    return data + penalty(params, l2, data.dtype)
+    return data + penalty(params, l1, l2, data.dtype)
 
 
-def penalty(params: Params, l2: Any, dtype: Any) -> Float[Array, ""]:
-    """l2/2 times the sum of the squares of all weights W, in `dtype`."""
-    if isinstance(l2, (int, float)) and l2 == 0:
-        return jnp.zeros((), dtype)  # XLA may not drop 0 times a sum
-    return 0.5 * jnp.asarray(l2, dtype) * sum(jnp.sum(jnp.square(W.astype(dtype))) for W, _ in params)
+def penalty(params: Params, l1: Any, l2: Any, dtype: Any) -> Float[Array, ""]:
+    """l1 times the sum of the sizes of all weights W plus l2/2 times that of their squares, in `dtype`."""
+    total = jnp.zeros((), dtype)
+    if not is_zero(l1):  # XLA may not drop 0 times a sum
+        total = total + jnp.asarray(l1, dtype) * sum(jnp.sum(jnp.abs(W.astype(dtype))) for W, _ in params)
+    if not is_zero(l2):
+        total = total + 0.5 * jnp.asarray(l2, dtype) * sum(jnp.sum(jnp.square(W.astype(dtype))) for W, _ in params)
+    return total
+
+
+def is_zero(number: Any) -> bool:
+    """Whether it is a plain 0, known before tracing, whose term is left out of the program."""
+    return isinstance(number, (int, float)) and number == 0
 
 
 def _dropout_mask(key: Array, dropout: Any, like: Array) -> Array:

@@ -70,6 +70,7 @@ def fit(
     data_seed: Any = None,
     validation: Any = None,
     sample_weight: Any = None,
+    l1: Any = 0.0,
     l2: Any = 0.0,
     dropout: Any = 0.0,
     label_smoothing: Any = 0.0,
@@ -87,7 +88,7 @@ def fit(
     gradient descent, 1 is SGD. Each epoch visits every sample once, in an order that fold_in(data_seed,
     epoch) gives (data_seed defaults to seed). `optimizer` is one of ours or any optax
     transformation; numbers may change from call to call without a recompilation, but a plain optax
-    transformation is compiled anew each time it is made. A number that is 0 (l2, dropout,
+    transformation is compiled anew each time it is made. A number that is 0 (l1, l2, dropout,
     label_smoothing) leaves its term out of the program.
 
     patience: stop after so many epochs without a new best value of `monitor` ("loss" or "score") on the
@@ -102,7 +103,7 @@ def fit(
     spec, hparams, data = prepare(
         model, optimizer, X, y,
         batch_size=batch_size, seed=seed, data_seed=data_seed, validation=validation, sample_weight=sample_weight,
-        l2=l2, dropout=dropout, label_smoothing=label_smoothing, init_scale=init_scale, patience=patience,
+        l1=l1, l2=l2, dropout=dropout, label_smoothing=label_smoothing, init_scale=init_scale, patience=patience,
         monitor=monitor, dtype=dtype,
     )  # fmt: skip
     if isinstance(epochs, bool) or not isinstance(epochs, (int, np.integer)) or not 1 <= epochs < 2**31:
@@ -174,6 +175,7 @@ def prepare_lane(
     batch_size: Any,
     seed: Any,
     data_seed: Any,
+    l1: Any,
     l2: Any,
     dropout: Any,
     label_smoothing: Any,
@@ -190,7 +192,7 @@ def prepare_lane(
     if isinstance(batch, bool) or not isinstance(batch, (int, np.integer)) or not 1 <= batch <= n:
         raise InputError(f"batch_size must be a whole number from 1 to the {n} training samples, got {batch_size!r}")
     data_seed = seed if data_seed is None else data_seed
-    numbers = {"init_scale": init_scale, "l2": l2, "dropout": dropout, "label_smoothing": label_smoothing}
+    numbers = {"init_scale": init_scale, "l1": l1, "l2": l2, "dropout": dropout, "label_smoothing": label_smoothing}
     _check_numbers(seed=seed, data_seed=data_seed, patience=patience, **numbers)
     # Numbers reach the program as one kind each, so that 1, 1.0 and np.float32(1) are the same program.
     plain = jax.tree.map(lambda x: float(x) if isinstance(x, (int, np.number)) else x, as_pytree(optimizer))
@@ -261,6 +263,7 @@ def _check_numbers(**given: Any) -> None:
         "data_seed": (lambda v: 0 <= operator.index(v) <= most, whole),
         "patience": (lambda v: v is None or 1 <= operator.index(v) < 2**31, "None or a whole number from 1 to 2^31 - 1"),
         "init_scale": (lambda v: 0 < v < math.inf, "a number > 0"),
+        "l1": (lambda v: 0 <= v < math.inf, "a number >= 0"),
         "l2": (lambda v: 0 <= v < math.inf, "a number >= 0"),
         "dropout": (lambda v: 0 <= v < 1, "a number from 0 up to but not 1"),
         "label_smoothing": (lambda v: 0 <= v <= 1, "a number from 0 to 1"),

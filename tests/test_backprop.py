@@ -65,7 +65,8 @@ def test_any_network_has_the_gradient_of_jax_grad(data):
         rng = np.random.default_rng(seed)
         params = jax.tree.map(lambda p: jnp.asarray(rng.normal(size=p.shape)), mo.init(model, jax.random.key(0)))
         X, y = jnp.asarray(rng.normal(size=(batch, sizes[0]))), jnp.asarray(rng.uniform(size=(batch, sizes[-1])))
-        options = {"l2": data.draw(st.floats(0, 1)), "dropout": data.draw(st.floats(0, 0.9)), "key": jax.random.key(seed)}
+        l1, l2, dropout = (data.draw(st.floats(0, most)) for most in (1, 1, 0.9))
+        options = {"l1": l1, "l2": l2, "dropout": dropout, "key": jax.random.key(seed)}
         value, grads = mo.value_and_grad(model, params, X, y, **options)
         expected = jax.value_and_grad(lambda p: mo.loss(model, p, X, y, **options))(params)
         size = max(float(jnp.abs(e).max()) for e in jax.tree.leaves(expected))
@@ -93,6 +94,17 @@ def test_a_whole_weight_is_a_repeated_sample(loss, x64):
     weighted = mo.value_and_grad(case.model, params, X, y, sample_weight=jnp.asarray(times * 0.7))
     repeated = mo.value_and_grad(case.model, params, X[rows], y[rows])
     assert gradcheck.relative(weighted, repeated) <= 1e-13
+
+
+def test_the_subgradient_of_l1_is_the_sign_and_0_at_0(x64):
+    """Where every data gradient is 0, what is left is l1 sign(W), and nothing for the biases."""
+    model = mo.MLP((2, 2, 1), "identity", "mse")
+    params = (mo.Layer(jnp.asarray([[2.0, 0.0], [-0.5, 0.0]]), jnp.zeros(2)), mo.Layer(jnp.asarray([[0.0, -3.0]]), jnp.zeros(1)))
+    X, y = jnp.zeros((3, 2)), jnp.zeros(3)
+    _, grads = mo.value_and_grad(model, params, X, y, l1=0.25)
+    np.testing.assert_array_equal(grads[0].W, [[0.25, 0.0], [-0.25, 0.0]])
+    np.testing.assert_array_equal(grads[1].W, [[0.0, -0.25]])
+    assert not any(grads[l].b.any() for l in range(2))
 
 
 def test_training_a_step_function_is_refused_with_the_reason():

@@ -209,11 +209,23 @@ def test_no_recompilation_when_a_number_changes():
     def go(optimizer, epochs, seed, **numbers):
         mo.fit(MODEL, optimizer, X, Y, epochs=epochs, seed=seed, batch_size=9, validation=(XV, YV), **numbers)
 
-    numbers = dict(l2=0.1, dropout=0.1, label_smoothing=0.1, init_scale=0.9, patience=3)
+    numbers = dict(l1=0.01, l2=0.1, dropout=0.1, label_smoothing=0.1, init_scale=0.9, patience=3)
     go(mo.adam(schedules.cosine(0.1, 10), b1=0.8), 2, 0, **numbers)
     before = advance_lane._cache_size(), init_lane._cache_size()
-    go(mo.adam(schedules.cosine(0.2, 20), b1=0.7, eps=1e-5), 7, 3, l2=0.2, dropout=0.3, label_smoothing=0.2, init_scale=0.5, patience=9)
+    others = dict(l1=0.02, l2=0.2, dropout=0.3, label_smoothing=0.2, init_scale=0.5, patience=9)
+    go(mo.adam(schedules.cosine(0.2, 20), b1=0.7, eps=1e-5), 7, 3, **others)
     assert (advance_lane._cache_size(), init_lane._cache_size()) == before
+
+
+def test_l1_drives_weights_that_do_not_matter_to_nothing():
+    """Of two inputs only the first tells anything: with l1 the weight of the other ends within a step of 0."""
+    rng = np.random.default_rng(0)
+    X, model = rng.normal(size=(64, 2)), mo.MLP((2, 1), loss="mse")
+    y, options = X[:, 0] + rng.normal(size=64), dict(epochs=60, batch_size=8)
+    W = {l1: mo.fit(model, mo.sgd(0.02), X, y, l1=l1, **options).last[0].W[0] for l1 in (0.0, 0.3)}
+    assert abs(W[0.0][1]) > 0.02
+    assert abs(W[0.3][1]) <= 0.02
+    assert W[0.3][0] > 0.5
 
 
 def test_seeds_change_what_they_name():
@@ -287,6 +299,7 @@ BAD = {
     "batch zero": (dict(batch_size=0), r"got 0"),
     "epochs": (dict(epochs=0), r"epochs must be a whole number >= 1, got 0"),
     "dropout": (dict(dropout=1.0), r"dropout must be .* got 1.0"),
+    "l1": (dict(l1=-1.0), r"l1 must be a number >= 0, got -1.0"),
     "l2": (dict(l2=-1.0), r"l2 must be a number >= 0, got -1.0"),
     "smoothing": (dict(label_smoothing=2), r"label_smoothing must be"),
     "seed": (dict(seed=-1), r"seed must be"),

@@ -137,10 +137,16 @@ def test_layers_of_a_deeper_network_start_the_same():
 
 def test_l2_is_half_the_sum_of_squares_of_W_only(x64):
     params = (mo.Layer(jnp.asarray([[1.0, 2.0]]), jnp.asarray([10.0])), mo.Layer(jnp.asarray([[3.0]]), jnp.asarray([10.0])))
-    assert penalty(params, 0.5, jnp.float64) == 0.5 * 0.5 * (1 + 4 + 9)
+    assert penalty(params, 0.0, 0.5, jnp.float64) == 0.5 * 0.5 * (1 + 4 + 9)
     model = mo.MLP((2, 1, 1), "identity", "mse")
     X, y = jnp.zeros((1, 2)), jnp.zeros(1)
     assert mo.loss(model, params, X, y, l2=0.5) - mo.loss(model, params, X, y) == 3.5
+
+
+def test_l1_is_the_sum_of_the_sizes_of_W_only(x64):
+    params = (mo.Layer(jnp.asarray([[1.0, -2.0]]), jnp.asarray([10.0])), mo.Layer(jnp.asarray([[-3.0]]), jnp.asarray([10.0])))
+    assert penalty(params, 0.5, 0.0, jnp.float64) == 0.5 * (1 + 2 + 3)
+    assert penalty(params, 0.5, 0.5, jnp.float64) == 0.5 * (1 + 2 + 3) + 0.5 * 0.5 * (1 + 4 + 9)
 
 
 def test_a_model_is_hashable_and_lists_become_tuples():

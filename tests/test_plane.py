@@ -234,6 +234,7 @@ def test_a_recorded_run_is_fits_to_the_bit(recorded):
 def test_the_first_snapshot_is_where_the_run_started(recorded):
     model, X, _, path = recorded
     lane_options = dict.fromkeys(("data_seed", "patience")) | {
+        "l1": 0.0,
         "dropout": 0.0,
         "label_smoothing": 0.0,
         "monitor": "loss",

@@ -28,7 +28,7 @@ from mlp_opt.races import fair as fairness
 from mlp_opt.races import paths as races
 from mlp_opt.races.explain import STATES, explain
 from mlp_opt.surfaces import SURFACES, surface
-from mlp_opt.web import app, limits, messages, serve
+from mlp_opt.web import app, limits, messages, programs, serve
 from mlp_opt.web import race as tab
 
 METHODS = [{"name": "sgd", "rate": 0.01, "options": {}}, {"name": "adam", "rate": 0.1, "options": {"b1": 0.8}}]
@@ -354,7 +354,7 @@ def test_expressions_are_forgotten_after_a_while(monkeypatch):
     with tab.computing():
         for k in range(4):
             tab.surface({"expression": f"x**2 + {'y*' * k}y"})
-            assert len(tab._compiled) <= 2
+            assert len(programs._compiled) <= 2
 
 
 @pytest.mark.implicit_promotion

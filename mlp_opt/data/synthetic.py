@@ -65,6 +65,16 @@ def plane(n: int = 500, noise: float = 0.05, seed: int = 0) -> XY:
     return X, X @ np.array([0.7, 0.3]) + noise * rng.normal(size=n)
 
 
+def bumps(n: int = 500, noise: float = 0.05, seed: int = 0) -> XY:
+    """Six cones in two rows, heights 1 and -1 in turn, on [-1, 1]^2; 0 between them."""
+    rng = np.random.default_rng(seed)
+    X = rng.uniform(-1, 1, (n, 2))
+    centers = np.array([[x, y] for y in (0.5, -0.5) for x in (-0.8, 0.0, 0.8)])
+    signs = np.array([1.0, -1.0, 1.0, -1.0, 1.0, -1.0])
+    distance = np.linalg.norm(X[:, None] - centers, axis=-1)
+    return X, np.sum(signs * np.maximum(1 - distance / 0.4, 0), axis=1) + noise * rng.normal(size=n)
+
+
 def sine(n: int = 500, noise: float = 0.05, seed: int = 0) -> XY:
     """y = sin(2 pi x) on [-1, 1]."""
     rng = np.random.default_rng(seed)
@@ -72,4 +82,4 @@ def sine(n: int = 500, noise: float = 0.05, seed: int = 0) -> XY:
     return X, np.sin(2 * np.pi * X[:, 0]) + noise * rng.normal(size=n)
 
 
-SETS: dict[str, Callable[..., XY]] = {f.__name__: f for f in (gaussians, circle, xor, spiral, moons, plane, sine)}
+SETS: dict[str, Callable[..., XY]] = {f.__name__: f for f in (gaussians, circle, xor, spiral, moons, plane, bumps, sine)}

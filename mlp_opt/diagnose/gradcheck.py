@@ -31,11 +31,12 @@ TRAINABLE = tuple(name for name in ACTIVATIONS if name != "step")
 OPTIONS: dict[str, dict[str, Any]] = {
     "plain": {},
     "weights": {"sample_weight": True},
+    "l1": {"l1": 0.1},
     "l2": {"l2": 0.1},
     "dropout": {"dropout": 0.4},
     "smoothing": {"label_smoothing": 0.2},
     "residual": {"residual": True},
-    "all": {"sample_weight": True, "l2": 0.1, "dropout": 0.4, "label_smoothing": 0.2, "residual": True},
+    "all": {"sample_weight": True, "l1": 0.1, "l2": 0.1, "dropout": 0.4, "label_smoothing": 0.2, "residual": True},
 }
 QUICK = ("plain", "all")
 

@@ -166,8 +166,9 @@ def _lane(estimator: Any, model: MLP, batches: Batches, X: Any) -> tuple[LaneSpe
     factor = loss_factor(model)
     rule = parameters.optimizer(estimator, estimator._rate, batches.steps, batches.n, estimator._updates, factor)
     spec, hparams = prepare_lane(
-        model, rule, len(X), batch_size=batches.size, seed=estimator._seed, data_seed=None, l2=0.0, dropout=estimator.dropout,
-        label_smoothing=0.0, init_scale=1.0, patience=None, monitor="score" if estimator.early_stopping else "loss", dtype=X.dtype.name,
+        model, rule, len(X), batch_size=batches.size, seed=estimator._seed, data_seed=None, l1=0.0, l2=0.0,
+        dropout=estimator.dropout, label_smoothing=0.0, init_scale=1.0, patience=None,
+        monitor="score" if estimator.early_stopping else "loss", dtype=X.dtype.name,
     )  # fmt: skip
     return spec, hparams._replace(
         alpha=float(estimator.alpha) / factor,  # what the factor multiplies again

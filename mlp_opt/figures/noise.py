@@ -141,8 +141,8 @@ def _scale() -> Figure:
     epochs, shown = (0, 1, 2, 3, 5, 8, 12, 16, 20), (0, 3, 20)
     spec, hparams, data = train.prepare(
         model, adam(1e-3), X, digits.y,
-        batch_size=32, seed=0, data_seed=None, validation=None, sample_weight=None, l2=0.0, dropout=0.0, label_smoothing=0.0,
-        init_scale=1.0, patience=None, monitor="loss", dtype="float32",
+        batch_size=32, seed=0, data_seed=None, validation=None, sample_weight=None, l1=0.0, l2=0.0, dropout=0.0,
+        label_smoothing=0.0, init_scale=1.0, patience=None, monitor="loss", dtype="float32",
     )  # fmt: skip
     state = train.init_lane(spec, hparams)
     batch = [2**i for i in range(12)]

@@ -21,7 +21,7 @@ from ..lane import HParams, LaneSpec
 from ..train import prepare_lane
 from .space import Trial, resolve
 
-NUMBERS = ("init_scale", "l2", "dropout", "label_smoothing")  # left out of the program where no trial has them
+NUMBERS = ("init_scale", "l1", "l2", "dropout", "label_smoothing")  # left out of the program where no trial has them
 
 
 class LaneId(NamedTuple):

@@ -32,6 +32,7 @@ from ..schedules import SCHEDULES
 from ..surfaces import SURFACES, Surface
 from . import limits
 from .messages import Reply, known, number, pair, text, whole
+from .programs import remember
 
 RACE = ("surface", "expression", "x", "y", "condition", "start", "methods", "steps", "schedule", "optax")
 # What a method's sliders move, beside its learning rate: name, default, lowest, highest, scale. "below 1" is the logarithm of 1 - value.
@@ -47,7 +48,6 @@ KNOBS: dict[str, tuple[tuple[Any, ...], ...]] = {
     "qhadam": (("b1", 0.995, *_DECAY), ("b2", 0.999, *_DECAY)),
 } | dict.fromkeys(("adam", "adamw", "nadam", "amsgrad", "adamax", "radam"), (("b1", 0.9, *_DECAY), ("b2", 0.999, *_DECAY)))
 COLUMNS = ("x", "y", "loss", "above", "height", "gx", "gy", "ux", "uy", "mx", "my", "vx", "vy")
-_compiled: set[Any] = set()
 _lands: dict[Any, tuple[Surface, Relief, float]] = {}
 _lock = threading.Lock()
 
@@ -72,7 +72,7 @@ def read(body: dict[str, Any], more: tuple[str, ...] = ()) -> RaceConfig:
         raise InputError(f"methods must be a list of 1 to {limits.METHODS}")
     rates: dict[str, float] = {}
     options: dict[str, float] = {}
-    names = [_method(method, rates, options) for method in methods]
+    names = [read_method(method, rates, options) for method in methods]
     if len(set(names)) < len(names):
         raise InputError("methods must have different names")
     if type(body.get("optax", False)) is not bool:
@@ -81,7 +81,8 @@ def read(body: dict[str, Any], more: tuple[str, ...] = ()) -> RaceConfig:
     return RaceConfig(**given, **rest, steps=steps)
 
 
-def _method(method: Any, rates: dict[str, float], options: dict[str, float]) -> str:
+def read_method(method: Any, rates: dict[str, float], options: dict[str, float]) -> str:
+    """The name of an optimizer that a request gives; its rate and numbers, bounded, go into `rates` and `options`."""
     if not isinstance(method, dict):
         raise InputError("a method must be an object with name, rate and options")
     known(method, "a method", ("name", "rate", "options"))
@@ -140,7 +141,7 @@ def _land(options: RaceConfig) -> tuple[Surface, Relief, float]:
     if kept is None:
         land = race_setup.surface_of(options)
         if options.expression is not None:
-            _remember(land.f)
+            remember(jax.tree.structure(land.f))
         lowest = min((float(np.asarray(land.f(*map(jnp.float64, m)))) for m in land.minima), default=np.nan)
         kept = land, relief(land, limits.GRID), lowest
         with _lock:
@@ -149,15 +150,6 @@ def _land(options: RaceConfig) -> tuple[Surface, Relief, float]:
                 _lands.pop(next(iter(_lands)))
     start = (options.start[0], options.start[1]) if options.start else kept[0].start
     return replace(kept[0], start=start), *kept[1:]
-
-
-def _remember(f: Any) -> None:
-    """Compiled programs of expressions pile up: forget all of them now and then; what is in use is compiled again."""
-    with _lock:
-        _compiled.add(jax.tree.structure(f))
-        if len(_compiled) > limits.PROGRAMS:
-            _compiled.clear()
-            jax.clear_caches()
 
 
 @contextlib.contextmanager

@@ -8,7 +8,8 @@ import signal
 import socket
 import threading
 import webbrowser
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 
 import uvicorn
 
@@ -76,15 +77,19 @@ class Server(uvicorn.Server):
 
 
 def warm(stop: threading.Event) -> None:
-    """Compile the first surface's programs, then the others', one at a time, until told to stop."""
+    """Compile the first surface's programs, the first network's, then the other surfaces', one at a time, until told to stop."""
     from ..surfaces import SURFACES
-    from . import race
+    from . import playground, race
 
-    for name in sorted(SURFACES, key=lambda name: name != FIRST):
+    jobs: list[tuple[str, Callable[[], None]]] = [
+        (name, partial(race.warm, name)) for name in sorted(SURFACES, key=lambda name: name != FIRST)
+    ]
+    jobs.insert(1, ("the playground", playground.warm))
+    for name, job in jobs:
         if stop.is_set():
             return
         try:
-            race.warm(name)
+            job()
         except Exception:
             logging.getLogger(__name__).exception("could not prepare %s", name)
 

@@ -16,6 +16,7 @@ const ICONS = {
   play: "M8 5.2v13.6L19 12z",
   pause: "M7 5h3.6v14H7zM13.4 5H17v14h-3.6z",
   back: "M17 5.5v13L8.5 12zM6 5.5h2v13H6z",
+  reset: "M12 5V1.8L6.6 6.2 12 10.6V7.2a4.9 4.9 0 1 1-4.9 4.9H4.9A7.1 7.1 0 1 0 12 5z",
   forward: "M7 5.5v13l8.5-6.5zM16 5.5h2v13h-2z",
 };
 

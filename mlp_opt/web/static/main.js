@@ -3,9 +3,10 @@
 
 import { h } from "./dom.js";
 import { Baked, CANNOT, Live } from "./transport.js";
+import * as playground from "./playground.js";
 import * as race from "./race.js";
 
-const TABS = { race };
+const TABS = { race, playground };
 
 const notice = document.getElementById("notice");
 function tell(text) {
@@ -57,9 +58,7 @@ function start() {
     ended?.abort();
     const { signal } = (ended = new AbortController());
     shown = name;
-    page.signal = signal;
-    page.transport = live.until(signal);
-    page.address = (hash) => { // the tab's state, which begins with its name
+    const address = (hash) => { // the tab's state, which begins with its name
       if (signal.aborted) return;
       addresses[name] = hash;
       history.replaceState(null, "", `#${hash}`);
@@ -75,7 +74,7 @@ function start() {
         if (other !== name) location.hash = addresses[other] ?? other;
       },
     }, TABS[other].title)));
-    page.tab = TABS[name].open(page);
+    page.tab = TABS[name].open({ ...page, signal, address, transport: live.until(signal) }); // its own: what it does late does not touch the next
     page.tools.append(theme);
   };
   const follow = () => {

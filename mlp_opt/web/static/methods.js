@@ -3,24 +3,27 @@
 import { dark, h, ink, short } from "./dom.js";
 import { swatch } from "./marks.js";
 
-const RATE = { low: 1e-5, high: 100 };
+export const RATE = { low: 1e-5, high: 100 };
 export const LETTERS = { momentum: "μ", decay: "β", rho: "ρ", b1: "β₁", b2: "β₂", eps: "ε", nu: "ν", initial_accumulator_value: "v₀" };
 const TO = {
   log: Math.log10,
   "below 1": (v) => -Math.log10(Math.max(1 - v, 1e-12)),
   linear: (v) => v,
+  "0 or log": (v) => (v > 0 ? Math.max(Math.log10(v), -6) : -6),
 };
 const FROM = {
   log: (p) => 10 ** p,
   "below 1": (p) => 1 - 10 ** -p,
   linear: (p) => p,
+  "0 or log": (p) => (p < -5.95 ? 0 : 10 ** p),
 };
 
-function slider({ label, value, low, high, scale, locked, change }) {
+// A number on a line, with what `say` makes of it; `step` in the scale's own units.
+export function slider({ label, value, low, high, scale, locked, change, step = null, say = short }) {
   const [a, b] = [TO[scale](low), TO[scale](high)];
-  const shown = h("output", { class: "value" }, short(value));
+  const shown = h("output", { class: "value" }, say(value));
   const input = h("input", {
-    type: "range", min: a, max: b, step: (b - a) / 400, value: TO[scale](value), "aria-label": label, "aria-valuetext": short(value), disabled: locked,
+    type: "range", min: a, max: b, step: step ?? (b - a) / 400, value: TO[scale](value), "aria-label": label, "aria-valuetext": say(value), disabled: locked,
     oninput: () => {
       const next = Number(FROM[scale](Number(input.value)).toPrecision(3));
       set(next, false);
@@ -29,8 +32,8 @@ function slider({ label, value, low, high, scale, locked, change }) {
   });
   const set = (next, move = true) => {
     if (move) input.value = TO[scale](next);
-    shown.value = short(next);
-    input.setAttribute("aria-valuetext", short(next));
+    shown.value = say(next);
+    input.setAttribute("aria-valuetext", say(next));
   };
   return { row: h("label", { class: "slider" }, h("span", {}, label.split(", ").pop()), input, shown), set };
 }
