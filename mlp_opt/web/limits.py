@@ -12,3 +12,6 @@ SURFACES = 64  # surfaces whose heights are kept
 PROGRAMS = 64  # expressions whose compiled programs are kept
 WORKERS = 6  # threads for answers that are quick
 SLOW_WORKERS = 2  # threads for maps and pages
+NOISE_STEPS = (128, 512)  # steps on the Noise tab: it runs so many and cuts
+NOISE_BATCHES = (32, 512)  # samples a step: so many are drawn, the first of them count
+NOISE_SEEDS = 48  # runs in a bundle; a third of them for large batches

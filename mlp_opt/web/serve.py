@@ -9,6 +9,7 @@ import socket
 import threading
 import webbrowser
 from collections.abc import Iterator
+from functools import partial
 
 import uvicorn
 
@@ -76,15 +77,16 @@ class Server(uvicorn.Server):
 
 
 def warm(stop: threading.Event) -> None:
-    """Compile the first surface's programs, then the others', one at a time, until told to stop."""
+    """Compile the first surface's programs, the other tabs', then the other surfaces', one at a time, until told to stop."""
     from ..surfaces import SURFACES
-    from . import race
+    from . import noise, race
 
-    for name in sorted(SURFACES, key=lambda name: name != FIRST):
+    surfaces = {name: partial(race.warm, name) for name in sorted(SURFACES, key=lambda name: name != FIRST)}
+    for name, prepare in {FIRST: surfaces[FIRST], "noise": noise.warm, **surfaces}.items():
         if stop.is_set():
             return
         try:
-            race.warm(name)
+            prepare()
         except Exception:
             logging.getLogger(__name__).exception("could not prepare %s", name)
 
