@@ -65,18 +65,18 @@ class Run(NamedTuple):
 
 @lru_cache(maxsize=64)
 def land_of(dataset: str, feature: str) -> Land:
-    """The loss on a square round its minimum and the origin."""
+    """The loss on a square that holds its minimum and a start above the origin."""
     X, y = (jnp.asarray(a, float) for a in batches.column(dataset, feature))
     least = batches.minimum(X, y)
     w, b = (float(v) for v in least)
-    side = max(1.5 * np.hypot(w, b), 3.0)
-    x = (w - side, w + side)
-    start = (w + (0.75 if w < 0 else -0.75) * side, b + 0.6 * side)
+    side = max(1.15 * float(np.hypot(w, b)), 2.5)
+    towards = 1.0 if w < 0 else -1.0  # the origin
+    middle = w + 0.3 * towards * side, b + 0.2 * side
+    wide, high = ((m - side, m + side) for m in middle)
+    start = (w + 0.95 * towards * side, b + 0.8 * side)
     curvature = [float(v) for v in np.linalg.eigvalsh(jax.hessian(batches.full_loss)(least, X, y))]
     f = Bound(_height, X=X, y=y)
-    surface = Surface(
-        f"{dataset}, {feature}", f, "the mean over all samples of −log p(label)", "", x, (b - side, b + side), start, ((w, b),), 2.0
-    )
+    surface = Surface(f"{dataset}, {feature}", f, "the mean over all samples of −log p(label)", "", wide, high, start, ((w, b),), 2.0)
     return Land(X, y, surface, relief(surface, limits.GRID), least, float(batches.full_loss(least, X, y)), curvature)
 
 
@@ -85,13 +85,15 @@ def _height(w: Any, b: Any, *, X: Any, y: Any) -> Any:
 
 
 @lru_cache
-def features(dataset: str) -> tuple[str, ...]:
-    return sources.load(dataset).features
+def known_set(dataset: str) -> dict[str, Any]:
+    """What a page is told of a data set."""
+    data, source = sources.load(dataset), sources.SOURCES[dataset]
+    return {"name": dataset, "about": source.about, "rows": source.rows, "features": data.features, "classes": data.classes}
 
 
 def read_land(body: dict[str, Any]) -> Land:
     dataset = check_name("dataset", text(body.get("dataset", SETS[0]), "dataset", 40), SETS)
-    columns = features(dataset)
+    columns = known_set(dataset)["features"]
     return land_of(dataset, check_name("feature", text(body.get("feature", columns[0]), "feature", 60), columns))
 
 
@@ -125,13 +127,11 @@ def _near(point: tuple[float, float], where: str) -> None:
 def about(body: dict[str, Any]) -> Reply:
     """What there is to choose from: data sets with their columns, methods with their looks, schedules, limits."""
     known(body, "the request", ())
-    sets = [
-        {"name": name, "about": sources.SOURCES[name].about, "rows": sources.SOURCES[name].rows, "features": features(name)}
-        for name in SETS
-    ]
     methods = {name: {"color": look.color, "line": look.line, "marker": look.marker} for name, look in LOOKS.items()}
     most = {"steps": limits.NOISE_STEPS[-1], "batch": limits.NOISE_BATCHES[-1], "rate": RATE}
-    return Reply({"sets": sets, "methods": methods, "schedules": list(SCHEDULES), "draws": DRAWS, "limits": most}, {})
+    return Reply(
+        {"sets": [known_set(name) for name in SETS], "methods": methods, "schedules": list(SCHEDULES), "draws": DRAWS, "limits": most}, {}
+    )
 
 
 def surface(body: dict[str, Any]) -> Reply:

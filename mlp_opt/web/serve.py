@@ -8,7 +8,7 @@ import signal
 import socket
 import threading
 import webbrowser
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 
 import uvicorn
@@ -81,7 +81,7 @@ def warm(stop: threading.Event) -> None:
     from ..surfaces import SURFACES
     from . import noise, race
 
-    surfaces = {name: partial(race.warm, name) for name in sorted(SURFACES, key=lambda name: name != FIRST)}
+    surfaces: dict[str, Callable[[], None]] = {name: partial(race.warm, name) for name in sorted(SURFACES, key=lambda name: name != FIRST)}
     for name, prepare in {FIRST: surfaces[FIRST], "noise": noise.warm, **surfaces}.items():
         if stop.is_set():
             return

@@ -3,9 +3,10 @@
 
 import { h } from "./dom.js";
 import { Baked, CANNOT, Live } from "./transport.js";
+import * as noise from "./noise.js";
 import * as race from "./race.js";
 
-const TABS = { race };
+const TABS = { race, noise };
 
 const notice = document.getElementById("notice");
 function tell(text) {

@@ -16,13 +16,15 @@ const FROM = {
   linear: (p) => p,
 };
 
-function slider({ label, value, low, high, scale, locked, change }) {
+// A labelled slider on a scale of its own; the label is what comes after its comma. whole: no fractions.
+export function slider({ label, value, low, high, scale, locked, change, whole = false }) {
   const [a, b] = [TO[scale](low), TO[scale](high)];
   const shown = h("output", { class: "value" }, short(value));
   const input = h("input", {
     type: "range", min: a, max: b, step: (b - a) / 400, value: TO[scale](value), "aria-label": label, "aria-valuetext": short(value), disabled: locked,
     oninput: () => {
-      const next = Number(FROM[scale](Number(input.value)).toPrecision(3));
+      const moved = FROM[scale](Number(input.value));
+      const next = whole ? Math.round(moved) : Number(moved.toPrecision(3));
       set(next, false);
       change(next);
     },

@@ -3,7 +3,7 @@
 import { dark, h } from "./dom.js";
 import * as addresses from "./state.js";
 
-function save(blob, name) {
+export function save(blob, name) {
   const link = document.createElement("a");
   link.href = URL.createObjectURL(blob);
   link.download = name;
@@ -11,7 +11,7 @@ function save(blob, name) {
   setTimeout(() => URL.revokeObjectURL(link.href), 10000);
 }
 
-async function copy(text) {
+export async function copy(text) {
   try {
     await navigator.clipboard.writeText(text);
   } catch {
@@ -25,7 +25,7 @@ async function copy(text) {
 }
 
 // The layers over each other, on the page's ground.
-function picture(layers) {
+export function picture(layers) {
   const made = document.createElement("canvas");
   [made.width, made.height] = [layers[0].width, layers[0].height];
   const context = made.getContext("2d");
