@@ -161,6 +161,7 @@ def ball(least: Float[Array, 2], X: Float[Array, "n 1"], y: Float[Array, " n"], 
 @jax.jit
 def spread(points: Float[Array, "seeds steps_and_1 2"]) -> tuple[Points, Float[Array, "steps_and_1 2 2"]]:
     """Mean and covariance (divided by the number of seeds less one) of the runs at every step."""
-    centre = jnp.mean(points, axis=0)
-    off = points - centre
-    return centre, jnp.einsum("sti,stj->tij", off, off) / (points.shape[0] - 1)
+    off = points - points[0]  # so that equal points have no spread at all, whatever the rounding of their mean
+    middle = jnp.mean(off, axis=0)
+    off = off - middle
+    return points[0] + middle, jnp.einsum("sti,stj->tij", off, off) / (points.shape[0] - 1)

@@ -24,8 +24,9 @@ export const LESSONS = [
   },
   {
     id: "decay", title: "A rate that decays",
-    text: "A constant rate never leaves its noise ball. Here α falls to zero along half a cosine: large steps first, to arrive, then smaller and smaller ones, and the ball shrinks with them "
-      + "until all runs stand at the minimum. Play it, then set the schedule to constant and compare where the runs end.",
+    text: "A constant rate never leaves its noise ball. Here α falls to zero along half a cosine: large steps first, to arrive, then smaller and smaller ones, and the ball shrinks with them. "
+      + "It ends flat: across the valley the pull is strong and the runs close up, along its floor it is weak, and the rate was gone before it had done its work. "
+      + "Play it, then set the schedule to constant and compare where the runs end.",
     state: { schedule: "cosine", rate: 6, batch: 8, steps: 300, methods: { sgd: false } },
   },
   {

@@ -212,7 +212,7 @@ export class View {
     const { radius, steps, seeds, batch, end, constant, reshuffle } = bundle;
     const k = Math.min(Math.floor(t), steps);
     const [found, said] = [radius.data[k], radius.data[steps + 1 + k]];
-    this.#rows(this.spreads, [[`${seeds} runs of ${batch} at step ${k}`, short(found)], ["by theory", short(said)], ["at rest, by theory", end === null ? (constant ? "none" : "0 when α is") : short(end)]]);
+    this.#rows(this.spreads, [[`${seeds} runs of ${batch} at step ${k}`, short(found)], ["by theory", short(said)], ...(constant ? [["at rest, by theory", end === null ? "never" : short(end)]] : [])]);
     this.ballNote.textContent = end === null && constant ? "This rate is too high for the valley: α λ is over 2, and near the minimum nothing comes to rest."
       : `Root mean square distance of the runs from their mean; dashed: theory, ${reshuffle ? "for draws with replacement" : "to first order in the noise"}.`;
   }
