@@ -2,6 +2,8 @@
 
 MESSAGE = 64 * 1024  # bytes of one message from the page
 CONNECTIONS = 128  # pages at once
+WAITING = 40  # kinds of requests that wait for one page
+FILES = 8  # saved pages and animations being made at once
 STEPS = 2048  # gradients a race
 LANES = (256, 512, 1024, STEPS)  # a race runs so many steps and is cut: hence few programs
 METHODS = 15  # optimizers in one race
