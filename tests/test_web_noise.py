@@ -73,7 +73,7 @@ def test_a_batch_of_all_samples_once_each_is_gradient_descent(land):
         start = jnp.asarray(START)
         keys = jax.random.split(jax.random.key(0), 1)
         found = spread.runs(start, X, y, RATE, jnp.asarray([32]), keys, most=32, steps=20, reshuffle=True)[0, 0]
-        np.testing.assert_allclose(found, spread.descent(start, X, y, RATE, steps=20), rtol=1e-10)
+        np.testing.assert_allclose(found, batches.paths(start, X, y, RATE, batch=None, steps=20)[0], rtol=1e-10)
 
 
 def test_the_cloud_is_unbiased_and_its_error_as_expected(land):
@@ -137,10 +137,10 @@ def test_turning_the_numbers_compiles_nothing():
         ask(tab.cloud, at=[k / 10, 1.0], batch=1 + k, seed=k)
 
     turn(0)
-    before = [f._cache_size() for f in (spread.runs, spread.descent, spread.cloud, spread.means)]
+    before = [f._cache_size() for f in (spread.runs, batches.paths, spread.cloud, spread.means)]
     for k in range(1, 5):
         turn(k)
-    assert [f._cache_size() for f in (spread.runs, spread.descent, spread.cloud, spread.means)] == before
+    assert [f._cache_size() for f in (spread.runs, batches.paths, spread.cloud, spread.means)] == before
 
 
 def test_the_page_is_told_what_there_is(land):

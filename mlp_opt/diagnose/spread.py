@@ -80,22 +80,6 @@ def _orders(key: Array, n: int, most: int, steps: int) -> Int[Array, " samples"]
     return jax.vmap(lambda k: jax.random.permutation(k, n))(jax.random.split(key, epochs)).ravel()
 
 
-@partial(jax.jit, static_argnames="steps")
-def descent(start: Float[Array, 2], X: Float[Array, "n 1"], y: Float[Array, " n"], learning_rate: Any, *, steps: int) -> Points:
-    """Gradient descent's points (steps + 1, 2): all samples at each step."""
-    optimizer = sgd(learning_rate)
-
-    def step(carry: Any, _: Any) -> Any:
-        params, state = carry
-        _, grads = value_and_grad(MODEL, params, X, y)
-        updates, state = optimizer.update(grads, state, params)
-        params = apply_updates(params, updates)
-        return (params, state), flat(params)
-
-    params = network(start)
-    return jnp.concatenate([start[None], jax.lax.scan(step, (params, optimizer.init(params)), None, steps)[1]])
-
-
 class Cloud(NamedTuple):
     """each (n, 2): the samples' gradients at a point; full (2,): their mean, the gradient; covariance (2, 2): Sigma, divided by n."""
 

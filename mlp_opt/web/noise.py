@@ -148,9 +148,9 @@ def paths(body: dict[str, Any]) -> Reply:
     """`paths` (gd sgd minibatch, steps+1, columns), columns as in COLUMNS."""
     run = read(body)
     land, steps = run.land, run.rungs[0]
-    descent = spread.descent(run.start, land.X, land.y, run.rate, steps=steps)
+    descent = batches.paths(run.start, land.X, land.y, run.rate, batch=None, steps=steps)
     noisy = _runs(run, jnp.asarray([1, run.batch]), 1)[0]
-    w = jnp.concatenate([descent[None], noisy])
+    w = jnp.concatenate([descent, noisy])
     loss = np.asarray(batches.losses_at(w.reshape(-1, 2), land.X, land.y)).reshape(w.shape[:2])
     per = np.asarray([len(land.X), 1, run.batch], float)
     samples = per[:, None] * np.arange(steps + 1)
@@ -199,7 +199,7 @@ def bundle(body: dict[str, Any]) -> Reply:
     seeds = limits.NOISE_SEEDS if run.rungs[1] == limits.NOISE_BATCHES[0] else limits.NOISE_SEEDS // 3
     found = _runs(run, jnp.asarray([run.batch]), seeds)[:, 0, : run.steps + 1]
     centre, measured = (np.asarray(a) for a in spread.spread(found))
-    path = spread.descent(run.start, land.X, land.y, run.rate, steps=run.rungs[0])
+    path = batches.paths(run.start, land.X, land.y, run.rate, batch=None, steps=run.rungs[0])[0]
     count = jnp.arange(run.rungs[0])
     rates = jax.vmap(run.rate)(count) if callable(run.rate) else jnp.full(count.shape, run.rate, float)
     theory = np.asarray(spread.predicted(path, land.X, land.y, rates, run.batch))[: run.steps + 1]

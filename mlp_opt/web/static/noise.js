@@ -9,7 +9,7 @@ import * as addresses from "./noise_state.js";
 import { View } from "./noise_view.js";
 import { Paths } from "./paths.js";
 import { keyboard, Player } from "./player.js";
-import { copy, picture, save } from "./share.js";
+import { picture, save, sharing } from "./share.js";
 
 export const title = "Noise";
 export const open = (page) => new Noise(page);
@@ -197,18 +197,10 @@ class Noise {
   }
 
   #tools() {
-    const item = (text, act) => h("button", { type: "button", class: "quiet", onclick: act }, text);
-    const link = item("Copy link", async () => {
-      this.page.address(this.#address());
-      await copy(location.href);
-      link.textContent = "Copied";
-      setTimeout(() => { link.textContent = "Copy link"; }, 1500);
+    return sharing(this.page, () => this.#address(), {
+      "Picture (PNG)": async () => save(await picture([this.view.ground, this.view.over]), "noise.png"),
+      "Paths (CSV)": () => save(new Blob([this.race.csv()], { type: "text/csv" }), "noise.csv"),
     });
-    const menu = h("details", { class: "menu" }, h("summary", { class: "quiet" }, "Export"), h("div", { class: "list" },
-      item("Picture (PNG)", async () => save(await picture([this.view.ground, this.view.over]), "noise.png")),
-      item("Paths (CSV)", () => save(new Blob([this.race.csv()], { type: "text/csv" }), "noise.csv"))));
-    menu.addEventListener("click", (event) => { if (event.target.closest(".list")) menu.open = false; });
-    return [link, menu];
   }
 
   #listen() {

@@ -155,8 +155,9 @@ export function drawRadius(canvas, { radius, steps, end }, t, color) {
   const inside = box(width, height);
   const { left, right, top, bottom } = inside;
   const log = (i, k) => Math.log10(radius.data[i * (steps + 1) + k]);
-  const seen = [0, 1].flatMap((i) => Array.from({ length: steps }, (_, k) => log(i, k + 1))).filter(Number.isFinite);
-  if (end) seen.push(Math.log10(end));
+  const [found, said] = [0, 1].map((i) => Array.from({ length: steps }, (_, k) => log(i, k + 1)).filter(Number.isFinite));
+  const most = Math.max(...found) + 0.7; // theory may leave the picture, where it says that nothing comes to rest
+  const seen = [...found, ...said, ...(end ? [Math.log10(end)] : [])].map((v) => Math.min(v, most));
   let [low, high] = [Math.min(...seen), Math.max(...seen)];
   if (!(low < high)) [low, high] = [(low || 0) - 1, (low || 0) + 1];
   [low, high] = [Math.max(low, high - 6) - 0.05, high + 0.08];
@@ -164,8 +165,13 @@ export function drawRadius(canvas, { radius, steps, end }, t, color) {
   frame(context, inside, theme, {
     x: ticks(0, steps, width < 360 ? 4 : 5).filter(Number.isInteger).map((k) => [px(k), short(k, 5)]), y: powers(low, high).map(([p, text]) => [py(p), text]), name: "step",
   });
+  context.save();
+  context.beginPath();
+  context.rect(left, top, right - left + 2, bottom - top);
+  context.clip();
   const line = (i, look) => stroke(context, (k) => [px(k), py(log(i, k))], 1, steps, { alpha: 1, ...look });
   line(0, { color, width: 1.8, dash: [] });
   line(1, { color: theme.ink, width: 1.6, dash: [5, 4] });
+  context.restore();
   upright(context, px(t), inside, theme);
 }

@@ -52,7 +52,7 @@ class Race {
     this.fair = new Fair({ locked, used: () => this.#best() });
     this.controls = new Controls(this, locked);
     this.page.root.replaceChildren(...this.controls.layout());
-    this.page.tools.append(...tools(this));
+    this.page.tools.prepend(...tools(this));
     this.#listen();
     const resized = new ResizeObserver(() => { this.groundOld = true; this.draw(); });
     resized.observe(this.controls.stage);
