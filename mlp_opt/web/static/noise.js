@@ -18,6 +18,7 @@ class Noise {
   surface = null;
   race = null; // the three paths
   bundle = null; // many seeds' runs
+  old = false; // whether it is of another start
   cloud = null; // gradients at the chosen path's place
   groundOld = true;
 
@@ -85,13 +86,19 @@ class Noise {
       this.place = null;
       this.draw(began);
     });
-    this.#spread();
+    clearTimeout(this.rest); // while a start is dragged the paths come first
+    if (began === null) this.#spread();
+    else {
+      this.old = true; // the bundle is not of this start
+      this.rest = setTimeout(() => this.#spread(), 60);
+    }
   }
 
   #spread() {
     const body = addresses.request({ ...this.state, batch: this.noisy, start: this.state.start ?? this.surface.start });
     this.transport.ask("noise/bundle", body, ({ header, arrays }) => {
       this.bundle = { ...header, ...arrays };
+      this.old = false;
       this.draw();
     });
   }
@@ -111,7 +118,8 @@ class Noise {
   #gathered(cloud) {
     this.cloud = cloud;
     this.view.gradients(cloud);
-    this.draw();
+    if (cloud) drawCloud(this.view.cloud, cloud, this.color);
+    if (this.state.show.samples) this.draw();
   }
 
   // A number that was turned: all follow.
@@ -165,13 +173,15 @@ class Noise {
     const { view, race, state, surface, t } = this;
     const looks = this.about.methods;
     this.map = new Map(surface, ...view.size());
-    if (this.groundOld) drawGround(view.ground, this.map, surface, null, []);
+    if (this.groundOld) {
+      drawGround(view.ground, this.map, surface, null, []);
+      if (this.cloud) drawCloud(view.cloud, this.cloud, this.color);
+    }
     this.groundOld = false;
-    const bundle = this.bundle && !this.bundle.error && this.bundle.steps === race.steps ? this.bundle : null;
+    const bundle = this.bundle && !this.old && !this.bundle.error && this.bundle.steps === race.steps ? this.bundle : null;
     const drawn = drawRuns(view.over, this.map, { race, bundle, cloud: this.cloud, state: { ...state, start: state.start ?? surface.start }, t, looks });
     view.over.dataset.drawn = JSON.stringify(drawn);
     drawLosses(view.losses, race, state, surface, t, looks, state.axis === "samples" ? "samples" : null);
-    if (this.cloud) drawCloud(view.cloud, this.cloud, this.color);
     if (bundle) drawRadius(view.radius, bundle, t, this.color);
     view.ball(this.bundle, t);
     view.moved(race, t);

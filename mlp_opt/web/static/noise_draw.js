@@ -67,18 +67,9 @@ function many(context, view, { runs }, k, color) {
 
 function spread(context, view, { runs, centre, measured, theory }, race, k, color, theme) {
   const [seeds, length] = runs.shape;
-  context.globalAlpha = 0.75;
-  context.fillStyle = color;
-  for (let s = 0; s < seeds; s++) {
-    const i = 2 * (s * length + k);
-    const [x, y] = [view.px(runs.data[i]), view.py(runs.data[i + 1])];
-    if (!(Math.abs(x) < FAR && Math.abs(y) < FAR)) continue;
-    context.beginPath();
-    context.arc(x, y, 2.1, 0, 2 * Math.PI);
-    context.fill();
-  }
-  context.globalAlpha = 1;
   const place = (x, y) => [view.px(x), view.py(y)];
+  const here = Float32Array.from({ length: 2 * seeds }, (_, i) => runs.data[2 * ((i >> 1) * length + k) + (i % 2)]);
+  dots(context, { data: here, shape: [seeds] }, place, { size: 2.1, color, alpha: 0.75 });
   const middle = [centre.data[2 * k], centre.data[2 * k + 1]];
   const line = { color, width: 1.6 };
   for (const look of [{ color: theme.halo, width: 4 }, line]) ellipse(context, place, middle, measured.data, 4 * k, look);
@@ -93,18 +84,37 @@ function pulls(context, view, { header: { at }, arrays: { each, label, full } },
   const sizes = Array.from({ length: each.shape[0] }, (_, i) => Math.hypot(each.data[2 * i], each.data[2 * i + 1]));
   const scale = (view.right - view.left) / 4 / (Math.max(...sizes) || 1);
   const tip = (a, b) => [-a * scale, b * scale];
-  context.globalAlpha = 0.3;
+  context.globalAlpha = 0.45;
   context.lineWidth = 1;
-  sizes.forEach((_, i) => {
-    const [dx, dy] = tip(each.data[2 * i], each.data[2 * i + 1]);
+  CLASSES.forEach((paint, kind) => {
     context.beginPath();
-    context.moveTo(x, y);
-    context.lineTo(x + dx, y + dy);
-    context.strokeStyle = ink(CLASSES[label.data[i]]);
+    sizes.forEach((_, i) => {
+      if (label.data[i] !== kind) return;
+      const [dx, dy] = tip(each.data[2 * i], each.data[2 * i + 1]);
+      context.moveTo(x, y);
+      context.lineTo(x + dx, y + dy);
+    });
+    context.strokeStyle = ink(paint);
     context.stroke();
   });
   context.globalAlpha = 1;
   arrow(context, x, y, ...tip(full.data[0], full.data[1]), theme.ink, theme.halo);
+}
+
+// Points (n, 2) as dots of one colour, in one go: many fills are slow.
+function dots(context, { data, shape: [n] }, place, { size, color, alpha }, which = () => true) {
+  context.beginPath();
+  for (let i = 0; i < n; i++) {
+    if (!which(i)) continue;
+    const [x, y] = place(data[2 * i], data[2 * i + 1]);
+    if (!(Math.abs(x) < FAR && Math.abs(y) < FAR)) continue;
+    context.moveTo(x + size, y);
+    context.arc(x, y, size, 0, 2 * Math.PI);
+  }
+  context.globalAlpha = alpha;
+  context.fillStyle = color;
+  context.fill();
+  context.globalAlpha = 1;
 }
 
 // Gradients in their own plane, both axes on one scale.
@@ -126,18 +136,8 @@ export function drawCloud(canvas, { arrays: { each, label, full, means, axes } }
   frame(context, inside, theme, {
     x: ticks(left, right, 4).map((v) => [place(v, 0)[0], short(v)]), y: ticks(low, high, 4).map((v) => [place(0, v)[1], short(v)]), name: "∂L/∂w across, ∂L/∂b up",
   });
-  const dots = (points, size, paint, alpha) => {
-    context.globalAlpha = alpha;
-    for (let i = 0; i < points.shape[0]; i++) {
-      context.beginPath();
-      context.arc(...place(points.data[2 * i], points.data[2 * i + 1]), size, 0, 2 * Math.PI);
-      context.fillStyle = paint(i);
-      context.fill();
-    }
-    context.globalAlpha = 1;
-  };
-  dots(each, 2.2, (i) => ink(CLASSES[label.data[i]]), 0.55);
-  dots(means, 1.3, () => color, 0.55);
+  CLASSES.forEach((paint, k) => dots(context, each, place, { size: 2.2, color: ink(paint), alpha: 0.7 }, (i) => label.data[i] === k));
+  dots(context, means, place, { size: 1.3, color, alpha: 0.6 });
   const mean = [full.data[0], full.data[1]];
   for (const look of [{ color: theme.halo, width: 4 }, { color: theme.ink, width: 1.6, dash: [5, 4] }]) ellipse(context, place, mean, axes.data, 0, look);
   const [ox, oy] = place(0, 0);
