@@ -37,7 +37,7 @@ def test_a_small_siege():
 def test_the_siege_notices_what_is_executed():
     """The hook of the guarded server is there and speaks: otherwise nothing would ever be found."""
     fall = "import os, runpy, sys; from mlp_opt.web import serve; serve.main = lambda *_: os.system('true'); sys.argv = ['siege', 'serve']"
-    code = f"{fall}; runpy.run_path({str(SCRIPT)!r}, run_name='__main__')"
+    code = f"{fall}; sys.path.insert(0, {str(SCRIPT.parent)!r}); runpy.run_path({str(SCRIPT)!r}, run_name='__main__')"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=100)
     assert "FORBIDDEN os.system" in run.stderr
 
