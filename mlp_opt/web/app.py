@@ -43,7 +43,7 @@ HEADERS = {
     b"referrer-policy": b"no-referrer",
     b"cache-control": b"no-cache",
 }
-TABS = ("race", "playground")  # modules with the handlers of a tab
+TABS = ("race", "noise", "playground")  # modules with the handlers of a tab
 log = logging.getLogger(__name__)
 
 
@@ -75,6 +75,9 @@ class Slot:
         self.filled = asyncio.Event()
 
     def put(self, asked: Request) -> None:
+        """InputError if too many kinds wait already: a page could make up any number of them."""
+        if asked.kind not in self.waiting and len(self.waiting) >= limits.WAITING:
+            raise InputError(f"{limits.WAITING} kinds of requests wait already")
         self.waiting[asked.kind] = asked  # keeps its place in the order of kinds
         self.filled.set()
 
@@ -92,6 +95,7 @@ class Pages:
 
     def __init__(self) -> None:
         self.count = 0
+        self.making = 0  # files
         self.quick = ThreadPoolExecutor(limits.WORKERS, "quick")
         self.slow = ThreadPoolExecutor(limits.SLOW_WORKERS, "slow")
 
@@ -100,21 +104,20 @@ class Pages:
         if self.count >= limits.CONNECTIONS:
             await page.close(1013, "too many pages at once")
             return
-        await page.accept()
         self.count += 1
         quick, slow = Slot(self.quick, page.send_bytes), Slot(self.slow, page.send_bytes)
         workers = [asyncio.create_task(slot.work()) for slot in (quick, slow)]
         try:
+            await page.accept()
             while True:
                 message = await page.receive()
                 if message["type"] == "websocket.disconnect":
                     break
                 try:
                     asked = request(message.get("text") or message.get("bytes") or "")
+                    (slow if asked.kind in SLOW_KINDS else quick).put(asked)
                 except InputError as error:
                     await page.send_bytes(failure(None, "", str(error)))
-                    continue
-                (slow if asked.kind in SLOW_KINDS else quick).put(asked)
         except (WebSocketDisconnect, RuntimeError):  # it has gone while we were sending
             pass
         finally:
@@ -133,11 +136,16 @@ class Pages:
             body += part
             if len(body) > limits.MESSAGE:
                 return PlainTextResponse("the request is too long", 413)
+        if self.making >= limits.FILES:
+            return PlainTextResponse("too many files are being made, try again later", 503)
+        self.making += 1
         try:
             state = json.loads(body)
             made = await asyncio.get_running_loop().run_in_executor(self.slow, getattr(bake, make), state)
         except (InputError, ValueError, RecursionError) as error:
             return PlainTextResponse(str(error)[:1000], 400)
+        finally:
+            self.making -= 1
         return Response(made, media_type=kind, headers={"content-disposition": f'attachment; filename="{name}"'})
 
     def close(self) -> None:
@@ -150,7 +158,7 @@ FILES = {
     "/gif": ("race.gif", "image/gif", "gif"),
 }  # address: name, kind, function of bake
 # Those in SLOW, named here so that jax need not be imported to know.
-SLOW_KINDS = ("race/basins", "race/heat", "race/fair", "playground/begin")
+SLOW_KINDS = ("race/basins", "race/heat", "race/fair", "noise/bundle", "playground/begin")
 
 
 class Guard:

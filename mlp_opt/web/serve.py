@@ -77,19 +77,16 @@ class Server(uvicorn.Server):
 
 
 def warm(stop: threading.Event) -> None:
-    """Compile the first surface's programs, the first network's, then the other surfaces', one at a time, until told to stop."""
+    """Compile the first surface's programs, the other tabs', then the other surfaces', one at a time, until told to stop."""
     from ..surfaces import SURFACES
-    from . import playground, race
+    from . import noise, playground, race
 
-    jobs: list[tuple[str, Callable[[], None]]] = [
-        (name, partial(race.warm, name)) for name in sorted(SURFACES, key=lambda name: name != FIRST)
-    ]
-    jobs.insert(1, ("the playground", playground.warm))
-    for name, job in jobs:
+    surfaces: dict[str, Callable[[], None]] = {name: partial(race.warm, name) for name in sorted(SURFACES, key=lambda name: name != FIRST)}
+    for name, prepare in {FIRST: surfaces[FIRST], "noise": noise.warm, "playground": playground.warm, **surfaces}.items():
         if stop.is_set():
             return
         try:
-            job()
+            prepare()
         except Exception:
             logging.getLogger(__name__).exception("could not prepare %s", name)
 

@@ -1,16 +1,17 @@
 // Loss against step for every method, with the current step; pressing it scrubs. And the heat map of learning rate and momentum.
 
 import { blend, CIVIDIS, fit, ink, palette, short, ticks } from "./dom.js";
-import { dashes } from "./marks.js";
+import { dashes, marker } from "./marks.js";
 
-const box = (width, height) => ({ left: 52, right: width - 10, top: 10, bottom: height - 30 });
+export const box = (width, height) => ({ left: 52, right: width - 10, top: 10, bottom: height - 30 });
 
 export const stepAt = (canvas, px, steps) => {
   const { left, right } = box(canvas.clientWidth, canvas.clientHeight);
   return Math.round(Math.min(Math.max((px - left) / (right - left), 0), 1) * steps);
 };
 
-export function drawLosses(canvas, race, state, surface, t, looks) {
+// work: against this column of the paths in place of the step, in the logarithm, each method with its own place.
+export function drawLosses(canvas, race, state, surface, t, looks, work = null) {
   const [width, height] = [canvas.clientWidth, canvas.clientHeight];
   const context = fit(canvas, width, height);
   const theme = palette();
@@ -21,7 +22,7 @@ export function drawLosses(canvas, race, state, surface, t, looks) {
   const squeezed = (name, k) => (log ? Math.log10(Math.max(race.at(name, column, k), 1e-12)) : race.at(name, column, k));
   let [low, high] = [Infinity, -Infinity];
   const first = race.methods[0] ? squeezed(race.methods[0], 0) : 0;
-  const cap = log ? first + 3 : first + 2 * Math.abs(surface.high - surface.low);
+  const cap = log ? Math.max(first, -2) + 3 : first + 2 * Math.abs(surface.high - surface.low);
   const floor = log ? -12 : Math.min(surface.low, first) - 0.5 * Math.abs(surface.high - surface.low);
   for (const name of shown)
     for (let k = 0; k <= race.steps; k++) {
@@ -31,11 +32,13 @@ export function drawLosses(canvas, race, state, surface, t, looks) {
       high = Math.max(high, Math.min(value, cap));
     }
   if (!(low < high)) [low, high] = [(Number.isFinite(low) ? low : 0) - 1, (Number.isFinite(low) ? low : 0) + 1];
-  const [px, py] = [(k) => left + (k / race.steps) * (right - left), (v) => bottom - ((v - low) / (high - low)) * (bottom - top)];
+  const most = work ? Math.log10(Math.max(...shown.map((name) => race.at(name, work, race.steps)), 10)) : race.steps;
+  const across = (name, k) => (work ? Math.log10(Math.max(race.at(name, work, k), 1)) : k);
+  const [px, py] = [(k) => left + (k / most) * (right - left), (v) => bottom - ((v - low) / (high - low)) * (bottom - top)];
   frame(context, { left, right, top, bottom }, theme, {
-    x: ticks(0, race.steps, width < 360 ? 4 : 5).filter(Number.isInteger).map((k) => [px(k), short(k, 5)]),
+    x: work ? powers(0, most).map(([p, text]) => [px(p), text]) : ticks(0, race.steps, width < 360 ? 4 : 5).filter(Number.isInteger).map((k) => [px(k), short(k, 5)]),
     y: log ? powers(low, high).map(([p, text]) => [py(p), text]) : ticks(low, high, 4).map((v) => [py(v), short(v)]),
-    name: "step",
+    name: work ? `${work} seen` : "step",
   });
   context.save();
   context.beginPath();
@@ -47,9 +50,9 @@ export function drawLosses(canvas, race, state, surface, t, looks) {
     for (let k = 0; k <= race.steps; k++) {
       const value = squeezed(name, k);
       if (!Number.isFinite(value)) drawing = false;
-      else if (drawing) context.lineTo(px(k), py(Math.min(value, high + 1)));
+      else if (drawing) context.lineTo(px(across(name, k)), py(Math.min(value, high + 1)));
       else {
-        context.moveTo(px(k), py(Math.min(value, high + 1)));
+        context.moveTo(px(across(name, k)), py(Math.min(value, high + 1)));
         drawing = true;
       }
     }
@@ -60,13 +63,23 @@ export function drawLosses(canvas, race, state, surface, t, looks) {
     context.stroke();
   }
   context.setLineDash([]);
+  if (work) for (const name of shown) place(context, looks[name], px(across(name, Math.floor(t))), py(squeezed(name, Math.floor(t))), theme);
+  else upright(context, px(t), { top, bottom }, theme);
+  context.restore();
+}
+
+function place(context, look, x, y, theme) {
+  if (Number.isFinite(y)) marker(context, look.marker, x, y, 4.6, ink(look.color), theme.card);
+}
+
+// The line that stands at the current step.
+export function upright(context, x, { top, bottom }, theme) {
   context.beginPath();
-  context.moveTo(px(t), top);
-  context.lineTo(px(t), bottom);
+  context.moveTo(x, top);
+  context.lineTo(x, bottom);
   context.strokeStyle = theme.ink;
   context.lineWidth = 1.2;
   context.stroke();
-  context.restore();
 }
 
 export const superscript = (p) => [...String(p)].map((c) => "⁰¹²³⁴⁵⁶⁷⁸⁹"[c] ?? "⁻").join("");

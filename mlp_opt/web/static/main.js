@@ -3,10 +3,11 @@
 
 import { h } from "./dom.js";
 import { Baked, CANNOT, Live } from "./transport.js";
+import * as noise from "./noise.js";
 import * as playground from "./playground.js";
 import * as race from "./race.js";
 
-const TABS = { race, playground };
+const TABS = { race, noise, playground };
 
 const notice = document.getElementById("notice");
 function tell(text) {

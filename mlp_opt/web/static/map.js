@@ -113,11 +113,12 @@ function axes(context, view, surface, theme) {
   for (const y of ticks(...surface.y, n)) if (view.py(y) > view.top + 18) context.fillText(short(y), view.left - 6, view.py(y) + 4);
   context.font = "italic 13px Georgia, serif";
   context.fillStyle = theme.ink;
-  context.fillText("x", view.right, view.bottom + 17);
-  context.fillText("y", view.left - 8, view.top + 10);
+  const [across, up] = surface.axes ?? ["x", "y"];
+  context.fillText(across, view.right, view.bottom + 17);
+  context.fillText(up, view.left - 8, view.top + 10);
 }
 
-const FAR = 1e5; // pixels: farther off nothing is drawn
+export const FAR = 1e5; // pixels: farther off nothing is drawn
 
 // The paths up to step t, faint beyond it; `race` has at(method, column, step). Returns where the markers were drawn, in x and y.
 export function drawPaths(canvas, view, race, state, t, looks) {
@@ -149,15 +150,18 @@ export function drawPaths(canvas, view, race, state, t, looks) {
     drawn[name] = view.back(view.px(x), view.py(y));
   }
   context.restore();
-  const [sx, sy] = [view.px(state.start[0]), view.py(state.start[1])];
-  marker(context, "o", sx, sy, 8, START, "#23262b");
-  marker(context, "o", sx, sy, 2, "#23262b", "#23262b");
+  startMark(context, view, state.start);
   return drawn;
 }
 
-const dashColor = (theme) => (theme.card === "#ffffff" ? "#ffffff" : "#101216");
+export function startMark(context, view, [x, y]) {
+  marker(context, "o", view.px(x), view.py(y), 8, START, "#23262b");
+  marker(context, "o", view.px(x), view.py(y), 2, "#23262b", "#23262b");
+}
 
-function stroke(context, point, from, to, { color, width, alpha, dash }) {
+export const dashColor = (theme) => (theme.card === "#ffffff" ? "#ffffff" : "#101216");
+
+export function stroke(context, point, from, to, { color, width, alpha, dash }) {
   context.beginPath();
   let drawing = false;
   let [lastX, lastY] = [0, 0];

@@ -18,14 +18,16 @@ const FROM = {
   "0 or log": (p) => (p < -5.95 ? 0 : 10 ** p),
 };
 
-// A number on a line, with what `say` makes of it; `step` in the scale's own units.
-export function slider({ label, value, low, high, scale, locked, change, step = null, say = short }) {
+// A labelled slider on a scale of its own; the label is what comes after its comma. whole: no fractions; step in the
+// scale's own units; say: the value as text.
+export function slider({ label, value, low, high, scale, locked, change, whole = false, step = null, say = short }) {
   const [a, b] = [TO[scale](low), TO[scale](high)];
   const shown = h("output", { class: "value" }, say(value));
   const input = h("input", {
     type: "range", min: a, max: b, step: step ?? (b - a) / 400, value: TO[scale](value), "aria-label": label, "aria-valuetext": say(value), disabled: locked,
     oninput: () => {
-      const next = Number(FROM[scale](Number(input.value)).toPrecision(3));
+      const moved = FROM[scale](Number(input.value));
+      const next = whole ? Math.round(moved) : Number(moved.toPrecision(3));
       set(next, false);
       change(next);
     },

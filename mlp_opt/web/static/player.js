@@ -5,6 +5,21 @@ import { h, icon, still } from "./dom.js";
 const PER_SECOND = 20; // steps a second at speed 1
 const SPEEDS = [0.1, 0.2, 0.5, 1, 2, 5, 10];
 
+// Space plays, arrows step (ten with shift), Home and End go there; not while a field has the focus.
+export function keyboard(player, signal) {
+  document.addEventListener("keydown", (event) => {
+    if (event.altKey || event.ctrlKey || event.metaKey) return;
+    const field = event.target.closest("input, select, textarea, summary");
+    if (field && !(event.key === " " && field.type === "range")) return;
+    const by = event.shiftKey ? 10 : 1;
+    const acts = { ArrowLeft: () => player.by(-by), ArrowRight: () => player.by(by), Home: () => player.go(0), End: () => player.go(player.steps()) };
+    if (event.key === " " && !event.target.closest("button, a")) acts[" "] = () => player.press();
+    if (!acts[event.key]) return;
+    event.preventDefault();
+    acts[event.key]();
+  }, { signal });
+}
+
 export class Player {
   playing = false;
 

@@ -7,7 +7,7 @@ import { Fair } from "./fair.js";
 import { drawGround, drawPaths, drawState, View } from "./map.js";
 import { Methods } from "./methods.js";
 import { Paths } from "./paths.js";
-import { Player } from "./player.js";
+import { keyboard, Player } from "./player.js";
 import { Relief } from "./relief.js";
 import * as addresses from "./state.js";
 import { Steps } from "./steps.js";
@@ -52,7 +52,7 @@ class Race {
     this.fair = new Fair({ locked, used: () => this.#best() });
     this.controls = new Controls(this, locked);
     this.page.root.replaceChildren(...this.controls.layout());
-    this.page.tools.append(...tools(this));
+    this.page.tools.prepend(...tools(this));
     this.#listen();
     const resized = new ResizeObserver(() => { this.groundOld = true; this.draw(); });
     resized.observe(this.controls.stage);
@@ -305,18 +305,6 @@ class Race {
       this.#known();
       this.load();
     }, { signal: this.page.signal });
-    document.addEventListener("keydown", (event) => this.#key(event), { signal: this.page.signal });
-  }
-
-  #key(event) {
-    if (event.altKey || event.ctrlKey || event.metaKey) return;
-    const field = event.target.closest("input, select, textarea, summary");
-    if (field && !(event.key === " " && field.type === "range")) return;
-    const by = event.shiftKey ? 10 : 1;
-    const acts = { ArrowLeft: () => this.player.by(-by), ArrowRight: () => this.player.by(by), Home: () => this.player.go(0), End: () => this.player.go(this.steps) };
-    if (event.key === " " && !event.target.closest("button, a")) acts[" "] = () => this.player.press();
-    if (!acts[event.key]) return;
-    event.preventDefault();
-    acts[event.key]();
+    keyboard(this.player, this.page.signal);
   }
 }

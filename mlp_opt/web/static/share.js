@@ -43,17 +43,24 @@ async function made(path, race, hash, maps) {
 
 // The buttons for it: `tab` has state, race, controls, transport, page.
 export function tools(tab) {
+  const files = {
+    "Picture (PNG)": async () => save(await picture(tab.controls.layers()), "race.png"),
+    "Paths (CSV)": () => save(new Blob([tab.race.csv()], { type: "text/csv" }), "paths.csv"),
+  };
+  const made = { "Animation (GIF)": () => fetched(tab, "/gif", "race.gif"), "This page (HTML, works offline)": () => fetched(tab, "/bake", "race.html") };
+  return sharing(tab.page, () => addresses.write(tab.state), tab.transport.baked ? files : { ...files, ...made });
+}
+
+// The two buttons of any tab: copy the link to its state, `hash()`; a menu of files, name -> what makes it.
+export function sharing(page, hash, files) {
   const item = (text, act) => h("button", { type: "button", class: "quiet", onclick: act }, text);
   const link = item("Copy link", async () => {
-    tab.page.address(addresses.write(tab.state));
+    page.address(hash());
     await copy(location.href);
     link.textContent = "Copied";
     setTimeout(() => { link.textContent = "Copy link"; }, 1500);
   });
-  const menu = h("details", { class: "menu" }, h("summary", { class: "quiet" }, "Export"), h("div", { class: "list" },
-    item("Picture (PNG)", async () => save(await picture(tab.controls.layers()), "race.png")),
-    item("Paths (CSV)", () => save(new Blob([tab.race.csv()], { type: "text/csv" }), "paths.csv")),
-    tab.transport.baked ? null : [item("Animation (GIF)", () => fetched(tab, "/gif", "race.gif")), item("This page (HTML, works offline)", () => fetched(tab, "/bake", "race.html"))]));
+  const menu = h("details", { class: "menu" }, h("summary", { class: "quiet" }, "Export"), h("div", { class: "list" }, Object.entries(files).map(([text, act]) => item(text, act))));
   menu.addEventListener("click", (event) => { if (event.target.closest(".list")) menu.open = false; });
   return [link, menu];
 }
