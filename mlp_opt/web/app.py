@@ -43,7 +43,7 @@ HEADERS = {
     b"referrer-policy": b"no-referrer",
     b"cache-control": b"no-cache",
 }
-TABS = ("race",)  # modules with the handlers of a tab
+TABS = ("race", "runs", "sweep", "landscape")  # modules with the handlers of a tab
 log = logging.getLogger(__name__)
 
 
@@ -149,7 +149,13 @@ FILES = {
     "/bake": ("race.html", "text/html", "of_request"),
     "/gif": ("race.gif", "image/gif", "gif"),
 }  # address: name, kind, function of bake
-SLOW_KINDS = ("race/basins", "race/heat", "race/fair")  # those in SLOW, named here so that jax need not be imported to know
+SLOW_KINDS = (
+    "race/basins",
+    "race/heat",
+    "race/fair",
+    "sweep/importance",
+    "sweep/replay",
+)  # those in SLOW, named here so that jax need not be imported to know
 
 
 class Guard:
