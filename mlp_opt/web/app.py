@@ -149,13 +149,8 @@ FILES = {
     "/bake": ("race.html", "text/html", "of_request"),
     "/gif": ("race.gif", "image/gif", "gif"),
 }  # address: name, kind, function of bake
-SLOW_KINDS = (
-    "race/basins",
-    "race/heat",
-    "race/fair",
-    "sweep/importance",
-    "sweep/replay",
-)  # those in SLOW, named here so that jax need not be imported to know
+# Those in SLOW, named here so that jax need not be imported to know.
+SLOW_KINDS = ("race/basins", "race/heat", "race/fair", "sweep/importance", "sweep/replay")
 
 
 class Guard:

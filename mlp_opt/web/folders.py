@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import time
 from pathlib import Path
@@ -58,10 +59,8 @@ def listed() -> list[Folder]:
         return []
     found = []
     for name in names:
-        try:
+        with contextlib.suppress(InputError):  # none of ours, or not to be read
             found.append(_looked_at(name))
-        except InputError:  # none of ours, or not to be read
-            pass
     return sorted(found, key=lambda folder: (-folder.changed, folder.name))[: limits.RUNS]
 
 

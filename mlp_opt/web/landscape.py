@@ -45,7 +45,7 @@ def opened(body: dict[str, Any]) -> Reply:
             "methods": names, "steps": paths.shape[1] - 1, "columns": COLUMNS, "lines": lines, "sharpness": sharp,
             "looks": {name: LOOKS.get(name, OTHER)._asdict() for name in every}, "rates": rates, "runs": list(rows.values()),
             "dataset": config.dataset, "hidden": "-".join(map(str, config.hidden)) or "none", "batch": config.batch_size,
-            "metric": next((key.removeprefix("train ") for row in rows.values() for key in row if key in ("train accuracy", "train r2")), "score"),
+            "metric": "r2" if any("train r2" in row for row in rows.values()) else "accuracy",
             "explained": found["plane/explained"].tolist() if "plane/explained" in found else None,
         }  # fmt: skip
     return Reply(about(folder) | head, {**arrays, "paths": paths, **more, **tops})

@@ -76,7 +76,7 @@ def opened(body: dict[str, Any]) -> Reply:
         drawn = np.unique(np.linspace(0, len(lanes) - 1, min(len(lanes), limits.POINTS)).round().astype(int))
         counts = dict(sorted(table["status"].value_counts().iter_rows()))
         seconds = result.get("seconds")
-        best = result.get("best") if isinstance(result.get("best"), dict) else {}
+        best = dict(result.get("best") or {})
         board = leaderboard(table, varied, found.metric, limits.BOARD)
         head = {
             "networks": table.height, "trials": table["trial"].n_unique(), "drawn": len(drawn), "folds": table["fold"].n_unique(),
@@ -86,7 +86,7 @@ def opened(body: dict[str, Any]) -> Reply:
             "metric": found.metric, "what": what, "range": numbers.limits(score, found.metric),
             "columns": [*COLUMNS, *varied], "fields": fields, "by": by, "groups": [_look(g, by) for g in shown], "statuses": STATUS,
             "x": numbers.axis_number(table.select(varied), varied) if varied else None,
-            "board": {"columns": [_heading(name) for name in board.columns], "rows": [[_cell(v) for v in row] for row in board.iter_rows()]},
+            "board": {"columns": [_heading(name) for name in board.columns], "rows": [list(map(_cell, row)) for row in board.iter_rows()]},
             "dataset": _settings(folder)[0].get("dataset", ""),
         }  # fmt: skip
     return Reply(about(folder) | head, {"lanes": lanes[drawn]})
