@@ -3,9 +3,11 @@
 
 import { h } from "./dom.js";
 import { Baked, CANNOT, Live } from "./transport.js";
+import * as landscape from "./landscape.js";
 import * as race from "./race.js";
+import * as sweep from "./sweep.js";
 
-const TABS = { race };
+const TABS = { race, landscape, sweep };
 
 const notice = document.getElementById("notice");
 function tell(text) {

@@ -8,16 +8,16 @@ const SPEEDS = [0.1, 0.2, 0.5, 1, 2, 5, 10];
 export class Player {
   playing = false;
 
-  constructor({ time, steps, speed, moved, faster }) {
-    Object.assign(this, { time, steps, speed, moved });
+  constructor({ time, steps, speed, moved, faster, pace = () => PER_SECOND, unit = "step" }) {
+    Object.assign(this, { time, steps, speed, moved, pace, unit });
     const button = (name, label, act) => h("button", { type: "button", class: "round", "aria-label": label, title: label, onclick: act }, icon(name));
     this.toggle = h("button", { type: "button", class: "round play", "aria-label": "Play", title: "Play (space)", onclick: () => this.press() }, icon("play"));
-    this.slider = h("input", { type: "range", min: 0, max: steps(), step: 1, value: 0, class: "scrub", "aria-label": "Step", oninput: () => this.go(Number(this.slider.value)) });
+    this.slider = h("input", { type: "range", min: 0, max: steps(), step: 1, value: 0, class: "scrub", "aria-label": unit[0].toUpperCase() + unit.slice(1), oninput: () => this.go(Number(this.slider.value)) });
     this.count = h("output", { class: "count" });
     this.speeds = h("select", { "aria-label": "Speed", title: "Speed", onchange: () => faster(Number(this.speeds.value)) },
       SPEEDS.map((value) => h("option", { value, selected: value === speed() }, `${value}×`)));
     this.element = h("div", { class: "player", role: "group", "aria-label": "Playback" },
-      this.toggle, button("back", "One step back (left arrow)", () => this.by(-1)), button("forward", "One step on (right arrow)", () => this.by(1)), this.slider, this.count, this.speeds);
+      this.toggle, button("back", `One ${unit} back (left arrow)`, () => this.by(-1)), button("forward", `One ${unit} on (right arrow)`, () => this.by(1)), this.slider, this.count, this.speeds);
   }
 
   press() {
@@ -42,7 +42,7 @@ export class Player {
 
   #tick(now) {
     if (!this.playing) return;
-    const passed = ((now - this.before) / 1000) * PER_SECOND * this.speed();
+    const passed = ((now - this.before) / 1000) * this.pace() * this.speed();
     if (!still() || passed >= 1) {
       this.before = now;
       const next = Math.min(this.time() + (still() ? Math.floor(passed) : Math.max(passed, 0)), this.steps());
@@ -64,7 +64,7 @@ export class Player {
   update() {
     this.slider.max = this.steps();
     this.slider.value = Math.floor(this.time());
-    this.slider.setAttribute("aria-valuetext", `step ${Math.floor(this.time())} of ${this.steps()}`);
+    this.slider.setAttribute("aria-valuetext", `${this.unit} ${Math.floor(this.time())} of ${this.steps()}`);
     this.count.value = `${Math.floor(this.time())} / ${this.steps()}`;
     this.speeds.value = this.speed();
   }

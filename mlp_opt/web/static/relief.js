@@ -6,6 +6,16 @@ import { dashes, marker } from "./marks.js";
 const CELLS = 52;
 const TALL = 0.62; // height of the box, in widths
 
+// A canvas that turns the relief while it is dragged; get and set: [turn, tilt].
+export function turnable(canvas, get, set) {
+  const by = (x, y) => {
+    const [turn, tilt] = get();
+    set([turn + x * 0.01, Math.min(Math.max(tilt + y * 0.007, 0.15), 1.45)]);
+  };
+  canvas.addEventListener("pointerdown", (event) => canvas.setPointerCapture(event.pointerId));
+  canvas.addEventListener("pointermove", (event) => { if (event.buttons) by(event.movementX, event.movementY); });
+}
+
 export class Relief {
   constructor(surface, width, height, [turn, tilt]) {
     Object.assign(this, { surface, width, height });
@@ -60,9 +70,10 @@ export class Relief {
     context.stroke();
     context.textAlign = "center";
     context.textBaseline = "middle";
+    const names = this.surface.names ?? { x: "x", y: "y" };
     for (const [axis, [u, v]] of [["x", [0.5, this.cos > 0 ? -0.07 : 1.07]], ["y", [this.sin > 0 ? -0.07 : 1.07, 0.5]]]) {
       const [low, high] = this.surface[axis];
-      for (const [share, text] of [[0.04, short(low)], [0.5, axis], [0.96, short(high)]]) {
+      for (const [share, text] of [[0.04, short(low)], [0.5, names[axis]], [0.96, short(high)]]) {
         const [x, y] = this.project(...(axis === "x" ? [share, v] : [u, share]), -0.04);
         context.font = share === 0.5 ? "italic 14px Georgia, serif" : "11px system-ui, sans-serif";
         context.fillStyle = share === 0.5 ? theme.ink : theme.soft;

@@ -3,7 +3,7 @@
 import { dark, h } from "./dom.js";
 import * as addresses from "./state.js";
 
-function save(blob, name) {
+export function save(blob, name) {
   const link = document.createElement("a");
   link.href = URL.createObjectURL(blob);
   link.download = name;
@@ -11,7 +11,7 @@ function save(blob, name) {
   setTimeout(() => URL.revokeObjectURL(link.href), 10000);
 }
 
-async function copy(text) {
+export async function copy(text) {
   try {
     await navigator.clipboard.writeText(text);
   } catch {
@@ -25,7 +25,7 @@ async function copy(text) {
 }
 
 // The layers over each other, on the page's ground.
-function picture(layers) {
+export function picture(layers) {
   const made = document.createElement("canvas");
   [made.width, made.height] = [layers[0].width, layers[0].height];
   const context = made.getContext("2d");
@@ -41,22 +41,30 @@ async function made(path, race, hash, maps) {
   return answer.blob();
 }
 
-// The buttons for it: `tab` has state, race, controls, transport, page.
-export function tools(tab) {
+// Copy link and a menu of exports, for any tab. hash: () => its state; entries: [text, act] in the menu's order.
+export function sharing(page, hash, entries) {
   const item = (text, act) => h("button", { type: "button", class: "quiet", onclick: act }, text);
   const link = item("Copy link", async () => {
-    tab.page.address(addresses.write(tab.state));
+    page.address(hash());
     await copy(location.href);
     link.textContent = "Copied";
     setTimeout(() => { link.textContent = "Copy link"; }, 1500);
   });
-  const menu = h("details", { class: "menu" }, h("summary", { class: "quiet" }, "Export"), h("div", { class: "list" },
-    item("Picture (PNG)", async () => save(await picture(tab.controls.layers()), "race.png")),
-    item("Paths (CSV)", () => save(new Blob([tab.race.csv()], { type: "text/csv" }), "paths.csv")),
-    tab.transport.baked ? null : [item("Animation (GIF)", () => fetched(tab, "/gif", "race.gif")), item("This page (HTML, works offline)", () => fetched(tab, "/bake", "race.html"))]));
+  const menu = h("details", { class: "menu" }, h("summary", { class: "quiet" }, "Export"), h("div", { class: "list" }, entries.map(([text, act]) => item(text, act))));
   menu.addEventListener("click", (event) => { if (event.target.closest(".list")) menu.open = false; });
   return [link, menu];
 }
+
+// The Race tab's: `tab` has state, race, controls, transport, page.
+export function tools(tab) {
+  return sharing(tab.page, () => addresses.write(tab.state), [
+    ["Picture (PNG)", async () => save(await picture(tab.controls.layers()), "race.png")],
+    ["Paths (CSV)", () => save(table(tab.race.csv()), "paths.csv")],
+    ...(tab.transport.baked ? [] : [["Animation (GIF)", () => fetched(tab, "/gif", "race.gif")], ["This page (HTML, works offline)", () => fetched(tab, "/bake", "race.html")]]),
+  ]);
+}
+
+export const table = (text) => new Blob([text], { type: "text/csv" });
 
 // A file that the server makes.
 async function fetched(tab, path, name) {

@@ -1,0 +1,2 @@
+export const title = "Landscape";
+export const open = () => ({ repaint() {} });
