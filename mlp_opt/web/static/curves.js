@@ -13,21 +13,25 @@ export class Curves {
       canvas.addEventListener("pointermove", (event) => this.#point(event.offsetX, canvas));
       canvas.addEventListener("pointerdown", (event) => this.#point(event.offsetX, canvas));
       canvas.addEventListener("pointerleave", () => this.#point(null));
-      return { what, canvas, title: h("h3", {}) };
+      return { what, canvas, title: h("h3"), read: h("span", { class: "soft read" }) };
     });
     this.legend = h("p", { class: "soft legend" });
-    this.read = h("p", { class: "soft read", "aria-live": "off" });
-    this.element = h("div", { class: "curves" }, this.legend, h("div", { class: "pair" }, this.charts.map(({ title, canvas }) => h("div", {}, title, canvas))), this.read);
+    this.element = h("div", { class: "curves" }, this.legend, h("div", { class: "pair" }, this.charts.map(({ title, read, canvas }) => h("div", {}, h("div", { class: "row titled" }, title, read), canvas))));
   }
 
   // arrays: epoch, train_loss, ...; best: the epoch whose weights were kept.
   show(arrays, metric, best) {
     this.data = Object.fromEntries(Object.entries(arrays).map(([name, { data }]) => [name, data]));
     Object.assign(this, { metric, best, at: null });
-    const parts = Object.entries(PARTS).filter(([part]) => `${part}_loss` in this.data);
-    this.parts = Object.fromEntries(parts);
-    this.legend.replaceChildren(...parts.map(([, [text, color, dash]]) => h("span", { class: "key" }, keyLine(color, dash), text)), best ? h("span", {}, `best epoch: ${best}`) : "");
+    this.parts = Object.fromEntries(Object.entries(PARTS).filter(([part]) => `${part}_loss` in this.data));
+    this.legended();
     this.draw();
+  }
+
+  // The legend, in the theme's colours.
+  legended() {
+    const keys = Object.values(this.parts ?? {}).map(([text, color, dash]) => h("span", { class: "key" }, keyLine(color, dash), text));
+    this.legend.replaceChildren(...keys, this.best ? h("span", {}, `best epoch: ${this.best}`) : "");
   }
 
   draw() {
@@ -49,11 +53,11 @@ export class Curves {
       }
       if (this.at !== null) plot.rule(epoch[this.at], plot.theme.ink);
       chart.title.textContent = NAMES[what] ?? what;
+      const k = this.at ?? epoch.length - 1;
+      chart.read.textContent = epoch.length ? `epoch ${epoch[k]}: ${Object.keys(this.parts).map((part) => short(this.data[`${part}_${what}`]?.[k])).join(" · ")}` : "no epoch was finished";
       chart.canvas.setAttribute("aria-label", `${NAMES[what] ?? what} by epoch; at the end ${this.#said(what, epoch.length - 1)}`);
       chart.canvas.dataset.drawn = JSON.stringify(Object.fromEntries(Object.keys(this.parts).map((part) => [part, this.data[`${part}_${what}`]?.at(-1) ?? null])));
     }
-    const k = this.at ?? epoch.length - 1;
-    this.read.textContent = epoch.length ? `Epoch ${epoch[k]}: loss ${this.#said("loss", k)}; ${NAMES[this.metric].toLowerCase().replace("r²", "R²")} ${this.#said(this.metric, k)}` : "No epoch was finished.";
   }
 
   #said(what, k) {

@@ -46,17 +46,19 @@ export class Leaderboard {
     });
   }
 
+  #wordy(name) { return Boolean(this.tab.lanes.field(name)?.values); }
+
   draw() {
     const { state } = this.tab;
     const focus = this.rows.contains(document.activeElement) ? document.activeElement.dataset.trial : null;
     this.head.replaceChildren(...this.columns.map(({ name, label }) => {
       const sorted = state.sort?.replace("-", "") === name ? (state.sort.startsWith("-") ? "descending" : "ascending") : "none";
       const next = sorted === "descending" ? name : sorted === "ascending" ? null : name === "trial" || name.includes("loss") ? name : `-${name}`;
-      return h("th", { scope: "col", "aria-sort": sorted }, h("button", { type: "button", title: `Sort by ${label}`, onclick: () => this.tab.sorted(next) }, label, h("span", { "aria-hidden": "true" }, { descending: " ↓", ascending: " ↑", none: "" }[sorted])));
+      return h("th", { scope: "col", "aria-sort": sorted, class: this.#wordy(name) ? "wordy" : "" }, h("button", { type: "button", title: `Sort by ${label}`, onclick: () => this.tab.sorted(next) }, label, h("span", { "aria-hidden": "true" }, { descending: " ↓", ascending: " ↑", none: "" }[sorted])));
     }));
     this.rows.replaceChildren(...this.#order().map((row) => h("tr", { "data-trial": row[this.trial], tabindex: -1 }, this.columns.map(({ name, k, error }) => {
       const text = cell(row[k], name);
-      return name === "trial" ? h("th", { scope: "row" }, text) : h("td", {}, text, error === undefined || row[error] === null ? null : h("small", {}, ` ±${short(row[error], 1)}`));
+      return name === "trial" ? h("th", { scope: "row" }, text) : h("td", { class: this.#wordy(name) ? "wordy" : "" }, text, error === undefined || row[error] === null ? null : h("small", {}, ` ±${short(row[error], 1)}`));
     }))));
     this.mark();
     if (focus !== null) this.rows.querySelector(`[data-trial="${focus}"]`)?.focus({ preventScroll: true });

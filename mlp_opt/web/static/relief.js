@@ -199,7 +199,7 @@ export class Relief {
       marker(context, kind, px, py, size, color, line);
     };
     const first = race.methods[0];
-    put(race.at(first, "x", 0), race.at(first, "y", 0), race.at(first, "height", 0), "o", 6.5, "#F0E442", "#23262b");
+    if (first) put(race.at(first, "x", 0), race.at(first, "y", 0), race.at(first, "height", 0), "o", 6.5, "#F0E442", "#23262b");
     for (const name of race.methods) {
       if (state.methods[name]?.shown === false) continue;
       put(...race.between(name, t), race.at(name, "height", Math.min(Math.round(t), race.steps)), looks[name].marker, 5.6, ink(looks[name].color), edge);

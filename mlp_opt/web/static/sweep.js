@@ -117,6 +117,8 @@ class Sweep {
     this.cells.options();
     this.board.show();
     this.trial.load();
+    if (this.foretold !== lanes.name) this.shares.replaceChildren(h("p", { class: "soft" }, "A forest is growing …"));
+    this.foretold = lanes.name;
     this.#ask("importance", {}, (found) => this.#matters(found));
     this.#trends();
     this.#cells();
@@ -226,5 +228,8 @@ class Sweep {
 
   remember() { this.page.address(addresses.write(this.state)); }
 
-  repaint() { this.draw(); }
+  repaint() {
+    this.trial.curves.legended();
+    this.draw();
+  }
 }
