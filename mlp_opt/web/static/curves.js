@@ -54,7 +54,7 @@ export class Curves {
       if (this.at !== null) plot.rule(epoch[this.at], plot.theme.ink);
       chart.title.textContent = NAMES[what] ?? what;
       const k = this.at ?? epoch.length - 1;
-      chart.read.textContent = epoch.length ? `epoch ${epoch[k]}: ${Object.keys(this.parts).map((part) => short(this.data[`${part}_${what}`]?.[k])).join(" · ")}` : "no epoch was finished";
+      chart.read.textContent = epoch.length ? `${this.at === null ? "" : `epoch ${epoch[k]}: `}${Object.keys(this.parts).map((part) => short(this.data[`${part}_${what}`]?.[k])).join(" · ")}` : "no epoch was finished";
       chart.canvas.setAttribute("aria-label", `${NAMES[what] ?? what} by epoch; at the end ${this.#said(what, epoch.length - 1)}`);
       chart.canvas.dataset.drawn = JSON.stringify(Object.fromEntries(Object.keys(this.parts).map((part) => [part, this.data[`${part}_${what}`]?.at(-1) ?? null])));
     }

@@ -6,7 +6,7 @@ import { powers } from "./chart.js";
 import { h, ink, palette, short } from "./dom.js";
 import { Folders } from "./folders.js";
 import { drawGround, drawPaths, View } from "./map.js";
-import { swatch } from "./marks.js";
+import { marker, swatch } from "./marks.js";
 import { Paths } from "./paths.js";
 import { Player } from "./player.js";
 import { Relief, turnable } from "./relief.js";
@@ -22,8 +22,7 @@ class Landscape {
   paths = null;
 
   constructor(page) {
-    this.page = page;
-    this.transport = page.transport;
+    Object.assign(this, { page, transport: page.transport, signal: page.signal, address: page.address });
     this.state = addresses.read(location.hash.slice(1));
     this.folders = new Folders({
       page, kinds: { landscape: "Landscapes", train: "Trained networks" }, label: "Run", chosen: (name) => this.choose(name), looked: () => this.#looked(),
@@ -70,7 +69,7 @@ class Landscape {
     this.planes = h("select", { "aria-label": "Plane", onchange: () => { this.state.plane = Number(this.planes.value); this.old = true; this.draw(); this.remember(); } });
     this.scale = h("div", { class: "scale loss-scale" }, h("span", {}, "training loss"), this.bar = h("i"));
     this.caption = h("p", { class: "soft" });
-    const main = h("section", { class: "card main", "aria-label": "Loss plane" }, h("div", { class: "row spread bar" }, h("h2", {}, "The loss around the paths"), this.planes, this.views), this.stage, this.scale, this.player.element, this.caption);
+    const main = h("section", { class: "card main", "aria-label": "Loss plane" }, h("div", { class: "row spread bar" }, this.title = h("h2"), this.planes, this.views), this.stage, this.scale, this.player.element, this.caption);
     this.list = h("ul", { class: "methods" });
     this.ends = h("p", { class: "soft" });
     const side = h("section", { class: "card", "aria-label": "Optimizers" }, h("h2", {}, "Optimizers"), this.list, this.ends);
@@ -141,6 +140,8 @@ class Landscape {
     this.facts.textContent = [header.dataset, header.hidden === "none" ? "no hidden layer" : `hidden ${header.hidden}`, header.batch ? `batches of ${header.batch}` : "full batches", `${header.runs[0]?.epochs ?? header.steps} epochs`].filter(Boolean).join(" · ");
     this.planes.hidden = header.planes.length < 2;
     this.planes.replaceChildren(...header.planes.map(({ title }, k) => h("option", { value: k }, `around ${title}`)));
+    this.title.textContent = this.paths ? "The loss around the paths" : "The loss around a solution";
+    this.board.classList.toggle("few", !this.paths);
     this.player.element.hidden = !this.paths;
     this.caption.textContent = this.paths ? `u and v: distance along the paths' two principal axes, which hold ${(header.explained ?? []).map(percent).join(" and ")} of their variance.`
       : "Around the solution, in the middle, along two random directions: at 1 every neuron has moved by its own norm.";
@@ -192,7 +193,7 @@ class Landscape {
     if (this.waiting) return;
     this.waiting = requestAnimationFrame(() => {
       this.waiting = null;
-      if (!this.data || this.page.signal.aborted) return;
+      if (!this.data || this.signal.aborted) return;
       if (this.data.methods) this.#paint();
       else this.trained.curves.draw();
     });
@@ -216,6 +217,7 @@ class Landscape {
       this.old = false;
       const first = paths ? ["x", "y"].map((c) => paths.at(paths.methods[0], c, 0)) : null;
       const drawn = first ? drawPaths(this.over, view, paths, { methods, show: QUIET, optax: false, start: first }, t, this.looks) : this.#blank();
+      if (first) this.#epochs(view);
       this.over.dataset.drawn = JSON.stringify(drawn);
       this.over.setAttribute("aria-label", paths ? `Contours of the training loss with the paths of ${this.shown.join(", ")} up to epoch ${Math.floor(t)}` : "Contours of the training loss around a solution");
     } else {
@@ -225,6 +227,15 @@ class Landscape {
     for (const part of [this.gap, this.lines, this.sharp]) part.draw();
     this.#read();
     if (paths) this.player.update();
+  }
+
+  // A dot for every epoch that has passed.
+  #epochs(view) {
+    const context = this.over.getContext("2d");
+    const { paths, t } = this;
+    const every = Math.max(Math.ceil(paths.steps / 60), 1);
+    for (const name of paths.methods.filter((one) => this.shown.includes(one)))
+      for (let k = every; k < t; k += every) marker(context, "o", view.px(paths.at(name, "x", k)), view.py(paths.at(name, "y", k)), 2.6, ink(this.looks[name].color), palette().card);
   }
 
   #blank() {
@@ -252,7 +263,7 @@ class Landscape {
 
   remember() {
     clearTimeout(this.later);
-    this.later = setTimeout(() => this.page.address(addresses.write(this.state)), 200);
+    this.later = setTimeout(() => this.address(addresses.write(this.state)), 200);
   }
 
   repaint() {

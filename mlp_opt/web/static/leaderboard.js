@@ -12,7 +12,7 @@ export class Leaderboard {
     this.head = h("tr");
     this.rows = h("tbody");
     this.note = h("p", { class: "soft" });
-    this.table = h("table", { class: "board-table" }, h("thead", {}, this.head), this.rows);
+    this.table = h("table", { class: "board-table", role: "grid", "aria-label": "Best trials" }, h("thead", {}, this.head), this.rows);
     this.scroll = h("div", { class: "scroll" }, this.table);
     this.element = h("section", { class: "card board-card", "aria-label": "Leaderboard" }, h("h2", {}, "Best trials"), this.scroll, this.note);
     this.rows.addEventListener("click", (event) => this.#choose(event.target.closest("tr")));

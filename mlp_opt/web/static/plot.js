@@ -45,7 +45,7 @@ export class Plot {
     };
     const box = { left: this.left, right: this.right, top: this.top, bottom: this.floor };
     const up = marks(this.y, this.py, this.height < 200 ? 3 : 5).filter(([at]) => at >= this.top - 1 && at <= this.bottom + 1);
-    frame(this.context, box, this.theme, { x: marks(this.x, this.px, this.width < 340 ? 3 : 5), y: up, name: this.x.name });
+    frame(this.context, box, this.theme, { x: marks(this.x, this.px, this.width < 340 ? (this.x.whole ? 4 : 3) : 6), y: up, name: this.x.name });
   }
 
   // What is drawn by `act` stays within the box.

@@ -28,6 +28,7 @@ class Race {
     this.page = page;
     this.state = addresses.read(location.hash.slice(1));
     this.transport = page.transport;
+    this.address = page.address; // its own: the page has another one when another tab is open
     this.transport.ask("race/about", {}, (answer) => this.#build(answer.header));
   }
 
@@ -275,7 +276,7 @@ class Race {
     clearTimeout(this.later);
     this.later = setTimeout(() => {
       const state = { ...this.state, t: this.state.t === null ? null : Math.floor(this.state.t) };
-      this.page.address(addresses.write(state));
+      this.address(addresses.write(state));
     }, 250);
   }
 

@@ -29,7 +29,7 @@ export class Relief {
     this.z = new Float32Array((CELLS + 1) ** 2);
     for (let j = 0; j <= CELLS; j++)
       for (let i = 0; i <= CELLS; i++)
-        this.z[j * (CELLS + 1) + i] = this.height01(data[Math.round((j * (ny - 1)) / CELLS) * nx + Math.round((i * (nx - 1)) / CELLS)]);
+        this.z[j * (CELLS + 1) + i] = this.height01(between(data, nx, ny, (i * (nx - 1)) / CELLS, (j * (ny - 1)) / CELLS));
   }
 
   // u, v, z from 0 to 1 -> pixels, and how far back.
@@ -205,4 +205,13 @@ export class Relief {
       put(...race.between(name, t), race.at(name, "height", Math.min(Math.round(t), race.steps)), looks[name].marker, 5.6, ink(looks[name].color), edge);
     }
   }
+}
+
+// The value between the points of a grid; the nearest point's where a neighbour has none.
+function between(data, nx, ny, x, y) {
+  const [i, j] = [Math.min(Math.floor(x), nx - 2), Math.min(Math.floor(y), ny - 2)];
+  const [a, b] = [x - i, y - j];
+  const k = j * nx + i;
+  const value = (1 - b) * ((1 - a) * data[k] + a * data[k + 1]) + b * ((1 - a) * data[k + nx] + a * data[k + nx + 1]);
+  return Number.isFinite(value) ? value : data[Math.round(y) * nx + Math.round(x)];
 }

@@ -17,8 +17,7 @@ class Sweep {
   lanes = null;
 
   constructor(page) {
-    this.page = page;
-    this.transport = page.transport;
+    Object.assign(this, { page, transport: page.transport, signal: page.signal, address: page.address });
     this.state = addresses.read(location.hash.slice(1));
     this.folders = new Folders({
       page, kinds: { sweep: "Sweeps" }, label: "Sweep", chosen: (name) => this.choose(name), looked: () => this.#looked(),
@@ -117,9 +116,7 @@ class Sweep {
     this.cells.options();
     this.board.show();
     this.trial.load();
-    if (this.foretold !== lanes.name) this.shares.replaceChildren(h("p", { class: "soft" }, "A forest is growing …"));
-    this.foretold = lanes.name;
-    this.#ask("importance", {}, (found) => this.#matters(found));
+    this.#importance(lanes);
     this.#trends();
     this.#cells();
     this.draw();
@@ -131,6 +128,18 @@ class Sweep {
     const first = lanes.x ?? names[0];
     const other = [lanes.by, ...names].find((name) => name && name !== first && names.includes(name));
     return first && other ? [first, other] : null;
+  }
+
+  // Of a sweep under way only now and then: it takes a while.
+  #importance(lanes) {
+    const { name, networks = 0, finished } = this.foretold ?? {};
+    if (name === lanes.name && finished === lanes.finished && lanes.networks < 1.25 * networks) return;
+    if (name !== lanes.name) {
+      this.shares.replaceChildren(h("p", { class: "soft" }, "A forest is growing …"));
+      this.trust.textContent = "";
+    }
+    this.foretold = lanes;
+    this.transport.ask("sweep/importance", { name: lanes.name }, (answer) => { if (this.lanes?.name === lanes.name && !answer.header.error) this.#matters(answer); });
   }
 
   #ask(kind, body, done) {
@@ -219,14 +228,14 @@ class Sweep {
     if (this.waiting) return;
     this.waiting = requestAnimationFrame(() => {
       this.waiting = null;
-      if (!this.lanes || this.page.signal.aborted) return;
+      if (!this.lanes || this.signal.aborted) return;
       this.trends.draw();
       this.cells.draw();
       this.trial.curves.draw();
     });
   }
 
-  remember() { this.page.address(addresses.write(this.state)); }
+  remember() { this.address(addresses.write(this.state)); }
 
   repaint() {
     this.trial.curves.legended();

@@ -12,7 +12,8 @@ export class Trained {
     this.scores = h("table", { class: "scores" });
     this.end = h("p", { class: "soft" });
     this.next = h("div");
-    this.element = h("section", { class: "card trained", "aria-label": "Curves", hidden: true }, h("h2", {}, "How it learned"), this.curves.element, this.end, this.scores, this.next);
+    this.element = h("div", { class: "trained", hidden: true }, h("section", { class: "card", "aria-label": "Curves" }, h("h2", {}, "How it learned"), this.curves.element, this.end),
+      h("section", { class: "card", "aria-label": "Scores" }, h("h2", {}, "How good it is"), this.scores, this.next));
   }
 
   // Returns the facts in a line.

@@ -1,6 +1,6 @@
 // Sensitivity: every network a point, score against one number; for each group the median and the band from 10 to 90 %.
 
-import { h, ink } from "./dom.js";
+import { h, ink, short } from "./dom.js";
 import { groupKeys, same } from "./lanes.js";
 import { dashes } from "./marks.js";
 import { axis, Plot, tip } from "./plot.js";
@@ -65,7 +65,8 @@ export class Trends {
     if (this.found?.x === state.x) this.#medians(plot);
     if (lost) this.#stripName(plot);
     for (const { k, px, py } of this.points) if (selected && lanes.at(k, "trial") === selected[0]) plot.ring(px, py, same(lanes.lane(k), selected) ? 7.5 : 5);
-    this.note.textContent = this.help + (lost ? ` Crosses: diverged, counted as worst.` : "");
+    const signs = new Set(this.points.map(({ sign }) => sign));
+    this.note.textContent = this.help + (signs.has("x") ? " Crosses: diverged, counted as worst." : "") + (signs.has("v") ? ` Triangles at the edge: below ${short(lanes.range[0], 2)}.` : "");
     this.canvas.setAttribute("aria-label", `${lanes.what} of ${shown.length} networks against ${field.label}. Left and right arrows choose the next network.`);
     this.canvas.dataset.drawn = JSON.stringify({ points: this.points.length, crosses: this.points.filter(({ sign }) => sign === "x").length, x: state.x });
   }
@@ -112,7 +113,7 @@ export class Trends {
     context.fillStyle = theme.soft;
     context.textAlign = "right";
     context.font = "11px system-ui, sans-serif";
-    context.fillText("lost", left - 6, (bottom + floor) / 2 + 8);
+    context.fillText(this.points.some(({ sign }) => sign === "x") ? "lost" : "below", left - 6, (bottom + floor) / 2 + 8);
   }
 
   #near(x, y) {
