@@ -16,6 +16,9 @@ from ..errors import InputError
 from . import folders, limits
 from .messages import Reply, known
 
+# What reading a damaged file may raise.
+DAMAGE = (ArithmeticError, AttributeError, EOFError, LookupError, RuntimeError, StopIteration, TypeError, ValueError)
+
 
 @contextlib.contextmanager
 def computing() -> Iterator[None]:
@@ -35,16 +38,7 @@ def reading(folder: folders.Folder) -> Iterator[None]:
         raise
     except OSError as error:
         raise InputError(f"cannot read {folder.path}: {error.strerror or error}") from error
-    except (
-        pl.exceptions.PolarsError,
-        ArithmeticError,
-        AttributeError,
-        EOFError,
-        LookupError,
-        RuntimeError,
-        TypeError,
-        ValueError,
-    ) as error:
+    except (pl.exceptions.PolarsError, *DAMAGE) as error:
         said = f"{type(error).__name__} {error}".splitlines()[0][:120]
         raise InputError(f"{folder.path} is damaged and cannot be shown: {said}") from error
 
