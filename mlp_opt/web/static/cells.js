@@ -56,7 +56,7 @@ export class Cells {
 
   draw() {
     const { found } = this;
-    if (!found || !this.canvas.clientWidth) return;
+    if (found?.name !== this.tab.lanes.name || !this.canvas.clientWidth) return;
     const tall = Math.min(Math.max(found.rows * 44 + 46, 170), 380);
     this.canvas.style.height = `${tall}px`;
     const context = fit(this.canvas, this.canvas.clientWidth, tall);

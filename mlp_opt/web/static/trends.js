@@ -41,7 +41,7 @@ export class Trends {
   }
 
   show({ header, arrays }) {
-    this.found = { ...header, groups: this.tab.lanes.groups.map((_, k) => ({ at: arrays[`at${k}`].data, middle: arrays[`middle${k}`].data, lost: arrays[`lost${k}`].data })) };
+    this.found = { ...header, groups: this.tab.lanes.groups.map((look, k) => ({ look, k, at: arrays[`at${k}`].data, middle: arrays[`middle${k}`].data, lost: arrays[`lost${k}`].data })) };
     this.draw();
   }
 
@@ -62,7 +62,7 @@ export class Trends {
       if (sign === "x") plot.cross(px, py, 3.2, ink(look.color), 0.8);
       else plot.mark(sign ?? look.marker, px, py, sign ? 3 : size, ink(look.color), { alpha: 0.42 });
     }
-    if (this.found?.x === state.x) this.#medians(plot);
+    if (this.#known()) this.#medians(plot);
     if (lost) this.#stripName(plot);
     for (const { k, px, py } of this.points) if (selected && lanes.at(k, "trial") === selected[0]) plot.ring(px, py, same(lanes.lane(k), selected) ? 7.5 : 5);
     const signs = new Set(this.points.map(({ sign }) => sign));
@@ -71,11 +71,14 @@ export class Trends {
     this.canvas.dataset.drawn = JSON.stringify({ points: this.points.length, crosses: this.points.filter(({ sign }) => sign === "x").length, x: state.x });
   }
 
+  // Whether what was found is of this sweep (perhaps as it was a moment ago) and axis.
+  #known() { return this.found?.x === this.tab.state.x && this.found.name === this.tab.lanes.name; }
+
   #place(plot, k) {
     const { lanes, state } = this.tab;
     const group = lanes.at(k, "group");
     const n = lanes.groups.length;
-    const side = this.found?.x === state.x && !this.found.binned ? (group - (n - 1) / 2) * Math.min(60 / n, 14) : 0; // few values: side by side
+    const side = this.#known() && !this.found.binned ? (group - (n - 1) / 2) * Math.min(60 / n, 14) : 0; // few values: side by side
     const px = plot.px(lanes.at(k, state.x)) + side;
     const score = lanes.at(k, "score");
     const low = plot.floor - 4 - ((group % 4) * (STRIP - 12)) / 4;
@@ -85,9 +88,9 @@ export class Trends {
   }
 
   #medians(plot) {
-    const { lanes, state } = this.tab;
-    const seen = lanes.groups.map((look, k) => ({ look, k, ...this.found.groups[k] })).filter(({ look }) => !state.hide.includes(look.name));
-    const n = lanes.groups.length;
+    const { state } = this.tab;
+    const seen = this.found.groups.filter(({ look }) => !state.hide.includes(look.name));
+    const n = this.found.groups.length;
     for (const { look, k, at, middle } of seen) {
       const color = ink(look.color);
       const side = this.found.binned ? 0 : (k - (n - 1) / 2) * Math.min(60 / n, 14);
