@@ -81,14 +81,13 @@ def named(rows: np.ndarray, metric: str, has_validation: bool) -> dict[str, np.n
     return {"epoch": np.arange(1, len(rows) + 1)} | {name: rows[:, i].astype(np.float64) for i, name in enumerate(kept)}
 
 
-def kept_history(folder: SweepFolder, identity: LaneId, metric: str, has_validation: bool) -> dict[str, np.ndarray] | None:
-    """The history of a lane whose weights the folder keeps (one of the best); None of any other."""
-    mine = [row for row in folder.rows() if all(row.get(key) == value for key, value in identity._asdict().items())]
-    path = folder.path / "models" / f"{mine[-1]['task']}.safetensors" if mine else None
-    if path is None or not path.is_file():
+def kept_history(folder: Path, task: str, lane: int, metric: str, has_validation: bool) -> dict[str, np.ndarray] | None:
+    """The history of a lane whose weights a sweep's folder keeps (one of the best); None of any other. task, lane: as in the log."""
+    path = folder / "models" / f"{task}.safetensors"
+    if not path.is_file():
         return None
     try:
-        rows = arrays.load(path).get(f"{mine[-1]['lane']}/history")
+        rows = arrays.load(path).get(f"{lane}/history")
     except InputError:  # damaged: a sweep that goes on sets it aside
         return None
     return None if rows is None else named(rows, metric, has_validation)

@@ -17,6 +17,7 @@ RUNS = 300  # run folders listed
 POINTS = 20_000  # networks of a sweep that are drawn; medians are of all
 BOARD = 500  # trials on a leaderboard
 CATEGORIES = 64  # values of a hyperparameter told by name
+WEIGHTS = 2**28  # bytes of a file with the weights and curves of the best networks
 KEPT = 8  # sweeps kept in memory
 REPLAY = 90.0  # seconds that training a trial again may take
 EPOCHS = 4096  # rows of a history that are sent

@@ -6,6 +6,7 @@ What is computed is computed by the functions that the report draws with. A tria
 from __future__ import annotations
 
 import json
+import re
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -204,16 +205,10 @@ def trial(body: dict[str, Any]) -> Reply:
     """One network: its hyperparameters and scores, and its curves as arrays if the folder keeps them, else how long they would take."""
     folder, found = _read(body, "lane")
     from ..figures.numbers import label, text
-    from ..store.sweep_folder import SweepFolder
-    from ..sweeps.plan import LaneId
-    from ..sweeps.results import kept_history
 
     lane, row = _lane(body, found, folder)
     with reading(folder):
-        if (folder.path / "models").is_symlink():
-            raise InputError(f"{folder.path / 'models'} leads elsewhere: it is not read")
-        validated = bool(found.table["val_loss"].is_not_null().any())
-        history = kept_history(SweepFolder(folder.path), LaneId(*lane), found.metric, validated)
+        history = _history(folder, found, lane)
         told = {key: row.get(key) for key in ("seed", "status", "epochs", "best_epoch", "diverged_at")}
         told["values"] = [[label(name)[:80], text(row[name])[:80]] for name in found.varied if row[name] is not None]
         told["scores"] = {
@@ -223,6 +218,22 @@ def trial(body: dict[str, Any]) -> Reply:
         head |= {"takes": _takes(folder, row), "too_long": _takes(folder, row) > limits.REPLAY}
         more, arrays = curves(history) if history else ({"metric": found.metric}, {})
     return Reply(head | told | {"metric": more["metric"]}, arrays)
+
+
+def _history(folder: folders.Folder, found: Any, lane: tuple[int, int, int]) -> dict[str, np.ndarray] | None:
+    """The history of a lane, if the folder keeps it."""
+    from ..store.sweep_folder import SweepFolder
+    from ..sweeps.results import kept_history
+
+    def make() -> dict[Any, Any]:
+        rows = SweepFolder(folder.path).rows()
+        return {tuple(row[name] for name in COLUMNS[:3]): (row["task"], row["lane"]) for row in rows}
+
+    task, number = _remembered(("tasks", folder.path, folder.stamp), make).get(lane, ("", 0))
+    if not re.fullmatch(r"[\w-]{1,80}", task) or not folders.inside(folder.path / "models" / f"{task}.safetensors", limits.WEIGHTS):
+        return None
+    validated = bool(found.table["val_loss"].is_not_null().any())
+    return kept_history(folder.path, task, number, found.metric, validated)
 
 
 def _again(folder: folders.Folder, lane: tuple[int, int, int]) -> str:

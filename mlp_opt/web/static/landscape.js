@@ -49,7 +49,7 @@ class Landscape {
       this.data = null;
       this.#looked();
     }, { signal: page.signal });
-    document.addEventListener("keydown", (event) => this.#key(event), { signal: page.signal });
+    document.addEventListener("keydown", (event) => { if (this.paths) this.player.key(event); }, { signal: page.signal });
     this.folders.start();
   }
 
@@ -274,16 +274,5 @@ class Landscape {
       this.lines.show(this.data);
     } else this.trained.curves.legended();
     this.draw();
-  }
-
-  #key(event) {
-    if (event.altKey || event.ctrlKey || event.metaKey || !this.paths) return;
-    const field = event.target.closest("input, select, textarea, summary");
-    if (field && !(event.key === " " && field.type === "range")) return;
-    const acts = { ArrowLeft: () => this.player.by(-1), ArrowRight: () => this.player.by(1), Home: () => this.player.go(0), End: () => this.player.go(this.steps) };
-    if (event.key === " " && !event.target.closest("button, a")) acts[" "] = () => this.player.press();
-    if (!acts[event.key]) return;
-    event.preventDefault();
-    acts[event.key]();
   }
 }

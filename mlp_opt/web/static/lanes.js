@@ -31,7 +31,7 @@ export class Lanes {
   said(k, name) {
     const { values } = this.field(name);
     const value = this.at(k, name);
-    return Number.isNaN(value) ? "none" : values ? (values[value] ?? "…") : short(value);
+    return Number.isNaN(value) ? "none" : values ? (values[value] ?? "…") : Number.isInteger(value) && Math.abs(value) < 1e6 ? String(value) : short(value);
   }
 
   // A network in a few lines.

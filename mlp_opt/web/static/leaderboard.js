@@ -102,5 +102,6 @@ export class Leaderboard {
 function cell(value, name) {
   if (value === null) return "–";
   if (typeof value !== "number") return String(value) || "none";
+  if (Number.isInteger(value) && Math.abs(value) < 1e6 && !/_(accuracy|r2|loss)$/.test(name)) return String(value); // a trial's number, a batch size
   return /^(val|train)_(accuracy|r2)$/.test(name) ? value.toFixed(4).replace("-", "−") : short(value, name.includes("loss") ? 4 : 3);
 }

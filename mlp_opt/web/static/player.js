@@ -61,6 +61,19 @@ export class Player {
     this.go((n < 0 ? Math.ceil(this.time()) : Math.floor(this.time())) + n);
   }
 
+  // Space, arrows, Home and End, unless a field wants them; with shift ten steps at once.
+  key(event) {
+    if (event.altKey || event.ctrlKey || event.metaKey) return;
+    const field = event.target.closest("input, select, textarea, summary");
+    if (field && !(event.key === " " && field.type === "range")) return;
+    const by = event.shiftKey ? 10 : 1;
+    const acts = { ArrowLeft: () => this.by(-by), ArrowRight: () => this.by(by), Home: () => this.go(0), End: () => this.go(this.steps()) };
+    if (event.key === " " && !event.target.closest("button, a")) acts[" "] = () => this.press();
+    if (!acts[event.key]) return;
+    event.preventDefault();
+    acts[event.key]();
+  }
+
   update() {
     this.slider.max = this.steps();
     this.slider.value = Math.floor(this.time());

@@ -306,18 +306,6 @@ class Race {
       this.#known();
       this.load();
     }, { signal: this.page.signal });
-    document.addEventListener("keydown", (event) => this.#key(event), { signal: this.page.signal });
-  }
-
-  #key(event) {
-    if (event.altKey || event.ctrlKey || event.metaKey) return;
-    const field = event.target.closest("input, select, textarea, summary");
-    if (field && !(event.key === " " && field.type === "range")) return;
-    const by = event.shiftKey ? 10 : 1;
-    const acts = { ArrowLeft: () => this.player.by(-by), ArrowRight: () => this.player.by(by), Home: () => this.player.go(0), End: () => this.player.go(this.steps) };
-    if (event.key === " " && !event.target.closest("button, a")) acts[" "] = () => this.player.press();
-    if (!acts[event.key]) return;
-    event.preventDefault();
-    acts[event.key]();
+    document.addEventListener("keydown", (event) => this.player.key(event), { signal: this.page.signal });
   }
 }

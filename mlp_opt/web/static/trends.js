@@ -7,6 +7,7 @@ import { axis, Plot, tip } from "./plot.js";
 
 const STRIP = 26; // pixels below the axes, for what diverged
 const BANDS = 4; // more would cover each other
+const MANY = 3000; // points: more are drawn as dust
 const REACH = 18; // pixels from a point at which it is meant
 
 export class Trends {
@@ -57,7 +58,8 @@ export class Trends {
     const plot = (this.plot = new Plot(this.canvas, { x: across, y: up, room: lost ? STRIP : 0 }));
     const size = Math.min(Math.max(70 / Math.sqrt(lanes.n), 1.6), 4.2);
     this.points = shown.map((k) => this.#place(plot, k));
-    for (const { k, px, py, sign } of this.points) {
+    if (this.points.length > MANY) this.#dust(plot);
+    else for (const { k, px, py, sign } of this.points) {
       const look = lanes.group(k);
       if (sign === "x") plot.cross(px, py, 3.2, ink(look.color), 0.8);
       else plot.mark(sign ?? look.marker, px, py, sign ? 3 : size, ink(look.color), { alpha: 0.42 });
@@ -69,6 +71,17 @@ export class Trends {
     this.note.textContent = this.help + (signs.has("x") ? " Crosses: diverged, counted as worst." : "") + (signs.has("v") ? ` Triangles at the edge: below ${short(lanes.range[0], 2)}.` : "");
     this.canvas.setAttribute("aria-label", `${lanes.what} of ${shown.length} networks against ${field.label}. Left and right arrows choose the next network.`);
     this.canvas.dataset.drawn = JSON.stringify({ points: this.points.length, crosses: this.points.filter(({ sign }) => sign === "x").length, x: state.x });
+  }
+
+  // Very many points: a square each, a group at a time.
+  #dust({ context }) {
+    for (const look of this.tab.lanes.groups) {
+      context.beginPath();
+      for (const { k, px, py } of this.points) if (this.tab.lanes.group(k) === look) context.rect(px - 1, py - 1, 2, 2);
+      Object.assign(context, { fillStyle: ink(look.color), globalAlpha: 0.4 });
+      context.fill();
+    }
+    context.globalAlpha = 1;
   }
 
   // Whether what was found is of this sweep (perhaps as it was a moment ago) and axis.
