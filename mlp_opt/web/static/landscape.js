@@ -186,7 +186,7 @@ class Landscape {
     }));
     const metric = `train ${data.metric}`;
     this.ends.textContent = data.runs.map((run) => (run.ended === "diverged" ? `${run.optimizer} diverged and is not drawn; a smaller learning rate may help.`
-      : null)).filter(Boolean).join(" ") || `At the end: ${data.runs.map((run) => `${run.optimizer} ${data.metric === "r2" ? "R²" : data.metric} ${short(run[metric])}`).join(", ")} on the training rows. Nobody tuned the rates, so this ranks no optimizer.`;
+      : null)).filter(Boolean).join(" ") || `At the end: ${data.runs.map((run) => `${run.optimizer} ${data.metric === "r2" ? "R²" : data.metric} ${short(run[metric])}`).join(", ")} on the training rows. The rates are as given, not tuned: this ranks no optimizer.`;
   }
 
   draw() {
