@@ -223,6 +223,7 @@ def test_no_run_then_a_sweep_that_grows_then_none(page, url, root, tmp_path):
     new.mkdir()
     for name in ("config.toml", "plan.json"):
         shutil.copy(root / "sweep" / name, new)
+    page.wait("document.querySelector('.headline').textContent.startsWith('The first networks are training')", 20)
     lines = (root / "sweep" / "trials.jsonl").read_bytes().splitlines(keepends=True)
     (new / "trials.jsonl").write_bytes(b"".join(lines[:5]))
     page.wait("document.querySelector('.headline').textContent === '5 networks so far' && document.querySelector('.empty').hidden", 20)

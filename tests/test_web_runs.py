@@ -351,7 +351,9 @@ def test_a_sweep_that_has_only_begun_says_so(copied):
         if path.is_file() and path.name != "config.toml":
             path.unlink()
     assert [f["name"] for f in ask("runs/list")[0]["folders"] if f["kind"] == "sweep"] == ["sweep"]
-    assert "has finished no network yet" in refused("sweep/open", name="sweep")
+    header, arrays = ask("sweep/open", name="sweep")
+    assert (header["begun"], header["finished"], arrays) == (True, False, {})
+    assert "has finished no network yet" in refused("sweep/trends", name="sweep", x="learning_rate")
 
 
 def test_what_is_sent_is_bounded(root, monkeypatch):

@@ -42,25 +42,32 @@ def _remembered(key: Any, make: Callable[[], Any], most: int = limits.KEPT) -> A
     return made
 
 
-def _read(body: dict[str, Any], *more: str) -> tuple[folders.Folder, Any]:
-    """(folder, its sweep as `sweeps.table.opened` has it) of a request. InputError."""
-    known(body, "the request", ("name", *more))
-    folder = folders.opened(body, "sweep")
+def _found(folder: folders.Folder) -> Any:
+    """The folder's sweep as `sweeps.table.opened` has it. InputError."""
     from ..sweeps import table
 
     with reading(folder):
-        return folder, _remembered(("table", folder.path, folder.stamp), lambda: table.opened(folder.path))
+        return _remembered(("table", folder.path, folder.stamp), lambda: table.opened(folder.path))
+
+
+def _read(body: dict[str, Any], *more: str) -> tuple[folders.Folder, Any]:
+    """(folder, its sweep) of a request that may have these keys, too. InputError."""
+    known(body, "the request", ("name", *more))
+    folder = folders.opened(body, "sweep")
+    return folder, _found(folder)
 
 
 def opened(body: dict[str, Any]) -> Reply:
     """The sweep: facts, hyperparameters and leaderboard in the header; `lanes` (networks, columns), columns as in COLUMNS and then the
     hyperparameters, of a category the place among its values."""
-    if body.get("seen") is not None:  # before anything is read
-        known(body, "the request", ("name", "seen"))
-        folder = folders.opened(body, "sweep")
-        if (same := unchanged(folder, body)) is not None:
-            return same
-    folder, found = _read(body, "seen")
+    known(body, "the request", ("name", "seen"))
+    folder = folders.opened(body, "sweep")
+    if (same := unchanged(folder, body)) is not None:
+        return same
+    log = folder.path / "trials.jsonl"
+    if not (folder.path / "trials.parquet").exists() and not (log.exists() and log.stat().st_size):
+        return Reply({**about(folder), "begun": True}, {})  # its first networks are training
+    found = _found(folder)
     from ..figures import numbers
     from ..sweeps.table import leaderboard
 

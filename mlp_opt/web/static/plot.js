@@ -135,19 +135,23 @@ export class Plot {
   }
 }
 
-// A small text beside the pointer, in a wrapper that is positioned.
-export function tip(h) {
+// A small text beside the pointer, in a wrapper that is positioned; and a ring round what is meant.
+export function tip(h, ringed = false) {
   const element = h("div", { class: "tip", hidden: true });
+  const ring = h("div", { class: "here", hidden: true });
   return {
     element,
+    ring,
     show(x, y, width, lines) {
       element.replaceChildren(...lines.map((line, k) => h(k ? "span" : "b", {}, line)));
       element.hidden = false;
+      ring.hidden = !ringed;
+      [ring.style.left, ring.style.top] = [`${x}px`, `${y}px`];
       const half = element.offsetWidth / 2;
       element.style.left = `${Math.min(Math.max(x, half), width - half)}px`;
       element.style.top = `${y}px`;
       element.classList.toggle("below", y < element.offsetHeight + 14);
     },
-    hide() { element.hidden = true; },
+    hide() { element.hidden = ring.hidden = true; },
   };
 }

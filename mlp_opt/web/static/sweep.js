@@ -98,9 +98,19 @@ class Sweep {
         this.more.replaceChildren();
         this.lanes = null;
       } else if (header.same) this.#age(header);
+      else if (header.begun) this.#begun(header);
       else this.#opened(answer);
       this.remember();
     });
+  }
+
+  // A sweep whose first networks are still training.
+  #begun({ age, where }) {
+    this.sheet.hidden = true;
+    this.lanes = null;
+    this.headline.textContent = "The first networks are training …";
+    this.facts.textContent = age > 120 ? `Nothing new for ${ago(age)}. If it was stopped, it goes on with:` : "They appear here as soon as they are done.";
+    this.more.replaceChildren(age > 120 ? command(`mlp-opt sweep --resume ${where}`) : "");
   }
 
   #opened(answer) {

@@ -15,13 +15,13 @@ export class Trends {
   constructor(tab) {
     this.tab = tab;
     this.canvas = h("canvas", { class: "chart trends", tabindex: 0, role: "img", "aria-describedby": "trends-help" });
-    this.tip = tip(h);
+    this.tip = tip(h, true);
     this.select = h("select", { "aria-label": "Number on the horizontal axis", onchange: () => tab.axis(this.select.value) });
     this.keys = h("div", { class: "keys" });
     this.note = h("p", { class: "soft", id: "trends-help" });
     this.title = h("h2", {}, "Sensitivity");
     this.element = h("section", { class: "card trends-card", "aria-label": "Sensitivity" }, h("div", { class: "row spread" }, this.title, h("label", { class: "row small" }, "against", this.select)),
-      this.keys, h("div", { class: "wrap" }, this.canvas, this.tip.element), this.note);
+      this.keys, h("div", { class: "wrap" }, this.canvas, this.tip.ring, this.tip.element), this.note);
     this.canvas.addEventListener("pointermove", (event) => this.#over(event.offsetX, event.offsetY));
     this.canvas.addEventListener("pointerleave", () => this.#over(null));
     this.canvas.addEventListener("pointerdown", (event) => {
