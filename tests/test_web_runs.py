@@ -16,7 +16,7 @@ import mlp_opt as mo
 from mlp_opt import cli
 from mlp_opt.config import TrainConfig
 from mlp_opt.diagnose import landscape as computed
-from mlp_opt.figures import forest
+from mlp_opt.figures import forest, sweep_numbers
 from mlp_opt.figures.loss_scale import scale_of
 from mlp_opt.store import run_folder
 from mlp_opt.sweeps import table as tables
@@ -116,6 +116,15 @@ def test_trends_and_cells_are_medians_of_the_table(root):
         np.testing.assert_array_equal(cells["lost"][row], bad)
     assert told["x"]["labels"][-1] == "1e+30"
     assert (cells["lanes"] == 1).all()
+
+
+def test_a_median_counts_a_diverged_network_as_worst():
+    scores = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, None]
+    status = ["finished"] * 9 + ["diverged"]
+    table = pl.DataFrame({"rate": [1.0] * 10, "val_accuracy": scores, "train_accuracy": scores, "status": status})
+    (trend,) = sweep_numbers.trends(table, "rate", "log", "accuracy", "")
+    assert trend.middle.tolist() == [[-np.inf, 0.4, 0.8]]  # the first, fifth and ninth of the ten
+    assert trend.lost.tolist() == [0.1]
 
 
 def test_importance_is_the_reports(root):
@@ -270,11 +279,6 @@ def _npz(path, **arrays):
     path.write_bytes(buffer.getvalue())
 
 
-def _bomb(path):
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as packed:
-        packed.writestr("plane/loss.npy", b"\0" * (2**26 + 1))
-
-
 @pytest.mark.parametrize(
     "spoil",
     [
@@ -287,12 +291,33 @@ def _bomb(path):
         lambda path: _npz(path, **{"plane/loss": np.ones((3, 3))}),
         lambda path: _npz(path, **{"path/sgd/at": np.ones((3, 2))}),
         lambda path: _npz(path, **{"hessian/sgd/epochs": np.ones(3)}),
-        _bomb,
     ],
 )
 def test_a_damaged_landscape_gets_one_line(copied, spoil):
     spoil(copied / "plane" / "landscape.npz")
     refused("landscape/open", name="plane")
+
+
+def test_a_landscape_that_unpacks_to_very_much_is_not_unpacked(copied):
+    with zipfile.ZipFile(copied / "plane" / "landscape.npz", "w", zipfile.ZIP_DEFLATED) as packed:
+        packed.writestr("plane/loss.npy", b"\0" * (2**26 + 1))
+    assert "holds more numbers than the page shows" in refused("landscape/open", name="plane")
+
+
+class Trap:
+    """Unpickled, it makes a folder."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return os.mkdir, (self.path,)
+
+
+def test_nothing_is_unpickled(copied, tmp_path):
+    _npz(copied / "plane" / "landscape.npz", **{"plane/loss": np.array([Trap(str(tmp_path / "sprung"))], dtype=object)})
+    refused("landscape/open", name="plane")
+    assert not (tmp_path / "sprung").exists()
 
 
 @pytest.mark.parametrize(
