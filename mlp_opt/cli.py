@@ -172,7 +172,7 @@ def _serve(args: list[str]) -> int:
     _before_jax()
     from .commands import serve
 
-    return serve.main(options.host, options.port, options.open, options.export)
+    return serve.main(options.host, options.port, options.open, options.export, options.runs)
 
 
 def _check(args: list[str]) -> int:

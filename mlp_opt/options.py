@@ -157,6 +157,8 @@ class Serve:
     """Port; default: 8765 or, if that is taken, any free one."""
     open: bool = False
     """Open the page in the browser."""
+    runs: Path = Path("runs")
+    """Folder of runs that the page may look at: those of train, sweep and landscape directly in it."""
     export: Path | None = None
     """Do not serve: write the page into this file, with one race in it, and end. It works without a network."""
 

@@ -43,3 +43,12 @@ def x64():
     """float64 for one test."""
     with jax.enable_x64(True):
         yield
+
+
+@pytest.fixture(scope="session")
+def made_runs(tmp_path_factory):
+    """(a folder of small runs of every kind, the sweep among them), made once for all tests of the pages that show them."""
+    import made_runs as making
+
+    root = tmp_path_factory.mktemp("runs")
+    return root, making.make(root)

@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 from matplotlib import image
 
-from mlp_opt.figures import sweep
+from mlp_opt.figures import numbers, sweep
 from mlp_opt.figures.curves import png
 from mlp_opt.figures.report import figures_of, report
 
@@ -270,7 +270,7 @@ def test_heat_shows_the_median_and_hatches_what_diverged():
 
 def test_widths_are_ordered_by_depth_and_size():
     table = pl.DataFrame({"hidden": ["64-64", "256", "", "64", "16-8", None]})
-    assert [g.name for g in sweep.groups(table, "hidden")] == ["none", "64", "256", "16-8", "64-64", "none"]
+    assert [g.name for g in numbers.groups(table, "hidden")] == ["none", "64", "256", "16-8", "64-64", "none"]
 
 
 def test_best_curves_are_the_ten_best_in_order():

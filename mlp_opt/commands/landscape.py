@@ -123,7 +123,7 @@ def _figures(config: TrainConfig, runs: Any, seen: list[Any], lines: Any, curved
     from ..diagnose import landscape
     from ..figures import landscape as draw
     from ..figures import sharpness
-    from ..figures.looks import LOOKS
+    from ..figures.looks import LOOKS, OTHER
 
     name, figures = runs.name, {}
     if seen[0].shares is None:
@@ -135,7 +135,7 @@ def _figures(config: TrainConfig, runs: Any, seen: list[Any], lines: Any, curved
     if curved:
         shown = []
         for optimizer, (epochs, found) in curved.items():
-            look = LOOKS.get(optimizer, draw.OTHER)
+            look = LOOKS.get(optimizer, OTHER)
             options = config.optimizer_options if optimizer == config.optimizer else {}
             limit = landscape.stable_below(optimizer, runs.rates[optimizer], options) if config.schedule == "constant" else None
             history = runs.paths[optimizer].run.history

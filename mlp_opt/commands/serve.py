@@ -21,7 +21,7 @@ def needed() -> None:
             raise InputError(f"the live page needs the package {name}, which is not installed: pip install 'mlp-opt[web]'")
 
 
-def main(host: str, port: int | None, show: bool, file: Path | None) -> int:
+def main(host: str, port: int | None, show: bool, file: Path | None, runs: Path) -> int:
     """Serve until Ctrl-C or, given a file, write the page into it; 0."""
     if file is not None:
         return export(file)
@@ -29,7 +29,7 @@ def main(host: str, port: int | None, show: bool, file: Path | None) -> int:
     os.environ.setdefault("JAX_PLATFORMS", "cpu")  # the page has no use for a GPU, whose memory JAX would claim
     from ..web import serve
 
-    return serve.main(host, port, show)
+    return serve.main(host, port, show, runs)
 
 
 def export(path: Path, options: RaceConfig | None = None, folder: Path | None = None) -> int:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.figure import Figure
 
-TRAIN, VALIDATION = "#0072B2", "#D55E00"  # Okabe & Ito, told apart by every kind of colour vision
-LABELS = {"loss": "loss", "accuracy": "accuracy", "r2": "R²"}
+from .looks import TRAIN as TRAIN
+from .looks import VALIDATION as VALIDATION
+from .numbers import LABELS as LABELS
 
 
 def curves(history: dict[str, np.ndarray], title: str, best_epoch: int = 0) -> Figure:

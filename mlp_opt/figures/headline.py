@@ -12,40 +12,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from .lanes import (
-    FEW,
-    Group,
-    axis_number,
-    diverged,
-    dress,
-    edge,
-    floats,
-    groups,
-    label,
-    scaled_axis,
-    score_axis,
-    scores,
-    text,
-    titled,
-)
-
-PLAIN = r"trial|fold|repeat|seed|bracket|rung|status|epochs|best_epoch|diverged_at|value|seconds|(train|val|test)_(loss|accuracy|r2)"
-
-
-def duration(seconds: float | int) -> str:
-    """4.2 s, 21 s, 3 min 20 s, 1 h 5 min."""
-    if seconds < 9.95:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    hours, left = divmod(minutes, 60)
-    return f"{hours} h {left} min" if hours else f"{minutes} min {rest} s" if minutes else f"{rest} s"
+from .lanes import dress, edge, scaled_axis, score_axis, titled
+from .numbers import FEW, Group, axis_number, diverged, duration, floats, groups, label, scores, text, varied_of
 
 
 def headline(table: pl.DataFrame, seconds: float | int, title: str, metric: str) -> Figure:
     """Every network of the sweep as one point, and how long they took together: score against learning rate, coloured by optimizer,
     larger with more hidden units; the highest marked, the diverged along the lower edge."""
-    varied = [name for name in table.columns if not re.fullmatch(PLAIN, name)]
-    name = axis_number(table, varied)
+    name = axis_number(table, varied_of(table))
     x = floats(table, name) if name else table["trial"].cast(pl.Float64).to_numpy()
     bad, (score, what) = diverged(table), scores(table, metric)
     figure = Figure(figsize=(12, 6), layout="constrained")

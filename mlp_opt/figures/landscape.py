@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from matplotlib import colormaps
@@ -16,24 +16,11 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormat
 from ..diagnose.landscape import View
 from ..diagnose.plane import Surface
 from .lanes import dress, titled
-from .looks import LOOKS, Look
+from .looks import LOOKS, OTHER, Look
+from .loss_scale import Scale, scale_of
 
 LEVELS = 24
-DECADES = 4.0  # a plane is drawn up to so many decades above its lowest loss
 MAP = LinearSegmentedColormap.from_list("depth", colormaps["bone"](np.linspace(0.45, 1, 64)))  # dark is low; leaves the hues to the paths
-OTHER = Look("#000000", "-", "o")  # of an optimizer without a look of its own
-
-
-class Scale(NamedTuple):
-    """The losses that colours stand for; `cut` if there are higher ones."""
-
-    low: float
-    high: float
-    cut: bool
-
-    def clipped(self, loss: np.ndarray) -> np.ndarray:
-        """The loss within the scale; what is not finite is at its upper end."""
-        return np.clip(np.where(np.isfinite(loss), loss, self.high), self.low, self.high)
 
 
 def plane(view: View, rates: Mapping[str, float], title: str) -> Figure:
@@ -43,7 +30,7 @@ def plane(view: View, rates: Mapping[str, float], title: str) -> Figure:
     grid = figure.add_gridspec(2, 2, width_ratios=[1.75, 1])
     axes, beside = figure.add_subplot(grid[:, 0]), figure.add_subplot(grid[0, 1])
     below = figure.add_subplot(grid[1, 1], sharex=beside)
-    scale = _scale([view.surface])
+    scale = scale_of([view.surface.loss])
     _contours(axes, view.surface, scale)
     shares = np.zeros(2) if view.shares is None else view.shares
     for name, (_, shadow) in view.shadows.items():
@@ -90,7 +77,7 @@ def around(views: Sequence[View], rates: Mapping[str, float], title: str) -> Fig
     """Random planes around solutions side by side, in one scale of colour."""
     figure = Figure(figsize=(1.4 + 3.9 * len(views), 4.9), layout="constrained")
     panels = figure.subplots(1, len(views), sharey=True, squeeze=False)[0]
-    scale = _scale([view.surface for view in views])
+    scale = scale_of([view.surface.loss for view in views])
     for axes, view in zip(panels, views, strict=True):
         _contours(axes, view.surface, scale)
         axes.plot(0, 0, "*", color="white", markeredgecolor="black", markersize=13)
@@ -108,7 +95,7 @@ def surface(view: View, rates: Mapping[str, float], title: str) -> Figure:
     """The same plane as a surface in three dimensions, with the paths upon it."""
     figure = Figure(figsize=(9, 6.2), layout="constrained")
     axes: Any = figure.add_subplot(projection="3d", computed_zorder=False)
-    shown, scale = view.surface, _scale([view.surface])
+    shown, scale = view.surface, scale_of([view.surface.loss])
     heights = np.log10(scale.clipped(shown.loss))
     X, Y = np.meshgrid(shown.xs, shown.ys)
     light = LightSource(azdeg=315, altdeg=50)
@@ -149,14 +136,6 @@ def _contours(axes: Axes, shown: Surface, scale: Scale) -> None:
     axes.contourf(shown.xs, shown.ys, loss, levels=levels, norm=LogNorm(scale.low, scale.high), cmap=MAP)
     axes.contour(shown.xs, shown.ys, loss, levels=levels, colors="black", linewidths=0.35, alpha=0.5)
     axes.spines[:].set_color("0.6")
-
-
-def _scale(shown: Sequence[Surface]) -> Scale:
-    """The scale of the loss that all planes share."""
-    loss = np.concatenate([s.loss[np.isfinite(s.loss) & (s.loss > 0)] for s in shown])
-    low, high = (float(loss.min()), float(loss.max())) if loss.size else (0.1, 1.0)
-    top = min(high, low * 10**DECADES)
-    return Scale(low, top if top > low else 2 * low, top < high)
 
 
 def _bar(figure: Figure, axes: Any, scale: Scale) -> None:

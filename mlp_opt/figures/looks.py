@@ -31,6 +31,9 @@ LOOKS: dict[str, Look] = {
     "qhm": Look("#56B4E9", "--", "H"),
     "qhadam": Look("#CC79A7", ":", "8"),
 }
+OTHER = Look("#000000", "-", "o")  # of an optimizer without a look of its own
+
+TRAIN, VALIDATION = "#0072B2", "#D55E00"  # the two parts of the data: Okabe & Ito, told apart by every kind of colour vision
 
 # Of the minima in a map of basins, the lowest first: Okabe & Ito's colours, and one more.
 BASINS = ["#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#7A5195"]

@@ -11,9 +11,8 @@ from matplotlib.ticker import MaxNLocator
 
 from ..diagnose.plane import Line
 from .curves import LABELS
-from .landscape import OTHER
 from .lanes import dress, titled
-from .looks import LOOKS
+from .looks import LOOKS, OTHER
 
 PAIRS = ("#56B4E9", "#CC79A7", "#009E73", "#E69F00", "#0072B2", "#D55E00", "#000000")  # lines between two optimizers' solutions
 MANY = len(PAIRS) * 3

@@ -11,8 +11,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from .curves import LABELS, TRAIN, VALIDATION
-from .lanes import STRIP, dress, floats, score_axis, scores, titled, values_of
+from .lanes import STRIP, dress, score_axis, titled
+from .looks import TRAIN, VALIDATION
+from .numbers import LABELS, floats, scores, values_of
 
 
 def best_curves(histories: Mapping[int, Mapping[str, np.ndarray]], table: pl.DataFrame, metric: str) -> Figure | None:

@@ -16,9 +16,10 @@ import polars as pl
 
 from .. import experiment, train
 from ..data import encode, split
+from ..errors import InputError
 from ..experiment import Experiment
 from ..model import Layer, Params
-from ..store import files, model_files
+from ..store import arrays, files, model_files
 from ..store.model_files import Ensemble, TrainedModel
 from ..store.sweep_folder import SweepFolder
 from . import table as tables
@@ -69,10 +70,27 @@ def gather(study: Study, engine: Engine, folder: SweepFolder, seconds: float, pa
 
 
 def history_of(study: Study, rows: np.ndarray) -> dict[str, np.ndarray]:
+    return named(rows, study.metric, study.has_validation)
+
+
+def named(rows: np.ndarray, metric: str, has_validation: bool) -> dict[str, np.ndarray]:
+    """A lane's rows (epochs, 4) as a history."""
     rows = rows[~np.isnan(rows[:, 0])]
-    names = [f"{part}_{what}" for part in ("train", "val") for what in ("loss", study.metric)]
-    kept = names if study.has_validation else names[:2]
+    names = [f"{part}_{what}" for part in ("train", "val") for what in ("loss", metric)]
+    kept = names if has_validation else names[:2]
     return {"epoch": np.arange(1, len(rows) + 1)} | {name: rows[:, i].astype(np.float64) for i, name in enumerate(kept)}
+
+
+def kept_history(folder: Path, task: str, lane: int, metric: str, has_validation: bool) -> dict[str, np.ndarray] | None:
+    """The history of a lane whose weights a sweep's folder keeps (one of the best); None of any other. task, lane: as in the log."""
+    path = folder / "models" / f"{task}.safetensors"
+    if not path.is_file():
+        return None
+    try:
+        rows = arrays.load(path).get(f"{lane}/history")
+    except InputError:  # damaged: a sweep that goes on sets it aside
+        return None
+    return None if rows is None else named(rows, metric, has_validation)
 
 
 def _trained(study: Study, lane: int, saved: dict[str, np.ndarray], table: pl.DataFrame) -> TrainedModel:

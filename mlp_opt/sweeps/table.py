@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import polars as pl
 
@@ -82,22 +82,33 @@ def load_sweep(folder: str | Path) -> pl.DataFrame:
     better), loss and score on the train, val and test parts (train and val at the best epoch), seconds. InputError if
     there is no sweep.
     """
-    return _open(Path(folder))[0]
+    return opened(Path(folder)).table
 
 
 def leaderboard_of(folder: Path, top: int = 10) -> pl.DataFrame:
     """The leaderboard of a sweep's folder."""
     if top < 1:
         raise InputError(f"--top must be a whole number >= 1, got {top}")
-    return leaderboard(*_open(folder), top)
+    found = opened(folder)
+    return leaderboard(found.table, found.varied, found.metric, top)
 
 
-def _open(folder: Path) -> tuple[pl.DataFrame, list[str], str]:
-    """(table, varied fields, metric) of a sweep's folder."""
+class Opened(NamedTuple):
+    """A sweep's folder as its pictures want it: the table, the varied fields that are columns, their scales, the metric."""
+
+    table: pl.DataFrame
+    varied: list[str]
+    scales: dict[str, str]
+    metric: str
+
+
+def opened(folder: Path) -> Opened:
+    """The sweep in a folder, finished or under way. InputError if there is none, or nothing in it yet."""
     if not (folder / CONFIG).exists():
         raise InputError(f"{folder} holds no sweep: there is no {CONFIG}")
     _, _, space, when = load_sweep_toml(folder / CONFIG)
-    varied = names(listed(space)[0] if isinstance(space, list) else parse(space, when))
+    dimensions = listed(space)[0] if isinstance(space, list) else parse(space, when)
+    varied = names(dimensions)
     log = SweepFolder(folder)
     finished = (folder / TABLE).exists()
     rows = [] if finished else log.rows()
@@ -106,7 +117,8 @@ def _open(folder: Path) -> tuple[pl.DataFrame, list[str], str]:
     found = pl.read_parquet(folder / TABLE) if finished else None
     columns = rows[0] if found is None else found.columns
     metric = next(name.removeprefix("train_") for name in columns if name.startswith("train_") and name != "train_loss")
-    return table(rungs(log, varied, metric), varied, over=False) if found is None else found, varied, metric
+    made = table(rungs(log, varied, metric), varied, over=False) if found is None else found
+    return Opened(made, varied, scales(dimensions), metric)
 
 
 def _types(metric: str) -> dict[str, Any]:

@@ -43,7 +43,7 @@ HEADERS = {
     b"referrer-policy": b"no-referrer",
     b"cache-control": b"no-cache",
 }
-TABS = ("race", "noise", "playground")  # modules with the handlers of a tab
+TABS = ("race", "noise", "playground", "runs", "sweep", "landscape")  # modules with the handlers of a tab
 log = logging.getLogger(__name__)
 
 
@@ -158,7 +158,7 @@ FILES = {
     "/gif": ("race.gif", "image/gif", "gif"),
 }  # address: name, kind, function of bake
 # Those in SLOW, named here so that jax need not be imported to know.
-SLOW_KINDS = ("race/basins", "race/heat", "race/fair", "noise/bundle", "playground/begin")
+SLOW_KINDS = ("race/basins", "race/heat", "race/fair", "noise/bundle", "playground/begin", "sweep/importance", "sweep/replay")
 
 
 class Guard:

@@ -139,7 +139,15 @@ def surface(body: dict[str, Any]) -> Reply:
     known(body, "the request", LAND)
     land = read_land(body)
     own, drawn = land.surface, land.relief
-    head = {"name": own.name, "formula": own.formula, "x": own.x, "y": own.y, "axes": ("w", "b"), "start": own.start, "lowest": land.lowest}
+    head = {
+        "name": own.name,
+        "formula": own.formula,
+        "x": own.x,
+        "y": own.y,
+        "names": {"x": "w", "y": "b"},
+        "start": own.start,
+        "lowest": land.lowest,
+    }
     head |= {"low": float(np.nanmin(drawn.t)), "high": float(np.nanmax(drawn.t)), "rows": len(land.X), "curvature": land.curvature}
     return Reply(head, {"heights": drawn.t, "minima": np.asarray(own.minima)})
 

@@ -10,11 +10,12 @@ import threading
 import webbrowser
 from collections.abc import Callable, Iterator
 from functools import partial
+from pathlib import Path
 
 import uvicorn
 
 from ..errors import InputError
-from . import app, limits
+from . import app, folders, limits
 
 PORT = 8765
 FIRST = "himmelblau"  # the surface that the page opens with
@@ -91,8 +92,9 @@ def warm(stop: threading.Event) -> None:
             logging.getLogger(__name__).exception("could not prepare %s", name)
 
 
-def main(host: str, port: int | None, show: bool) -> int:
-    """Serve until Ctrl-C; 0."""
+def main(host: str, port: int | None, show: bool, runs: Path) -> int:
+    """Serve until Ctrl-C; 0. runs: the folder whose runs the page may look at."""
+    folders.use(runs)
     opened = listen(host, port)
     server, stop = Server(opened, host), threading.Event()
     url = address(opened)

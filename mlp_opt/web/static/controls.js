@@ -3,6 +3,7 @@
 import { h } from "./dom.js";
 import { LESSONS } from "./lessons.js";
 import { LETTERS } from "./methods.js";
+import { turnable } from "./relief.js";
 
 const SHOWN = { gradient: "downhill", velocity: "velocity", step: "step", squares: "squares" };
 const HINTS = {
@@ -162,11 +163,8 @@ export class Controls {
     };
     this.over.addEventListener("pointerdown", (event) => { this.over.setPointerCapture(event.pointerId); move(event); });
     this.over.addEventListener("pointermove", move);
-    this.relief.addEventListener("pointerdown", (event) => this.relief.setPointerCapture(event.pointerId));
-    this.relief.addEventListener("pointermove", (event) => {
-      if (!event.buttons) return;
-      const [turn, tilt] = tab.state.turn;
-      tab.state.turn = [turn + event.movementX * 0.01, Math.min(Math.max(tilt + event.movementY * 0.007, 0.15), 1.45)];
+    turnable(this.relief, () => tab.state.turn, (turn) => {
+      tab.state.turn = turn;
       tab.draw();
     });
   }

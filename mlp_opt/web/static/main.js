@@ -3,11 +3,13 @@
 
 import { h } from "./dom.js";
 import { Baked, CANNOT, Live } from "./transport.js";
+import * as landscape from "./landscape.js";
 import * as noise from "./noise.js";
 import * as playground from "./playground.js";
 import * as race from "./race.js";
+import * as sweep from "./sweep.js";
 
-const TABS = { race, noise, playground };
+const TABS = { race, noise, playground, landscape, sweep };
 
 const notice = document.getElementById("notice");
 function tell(text) {

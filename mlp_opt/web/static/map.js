@@ -113,9 +113,9 @@ function axes(context, view, surface, theme) {
   for (const y of ticks(...surface.y, n)) if (view.py(y) > view.top + 18) context.fillText(short(y), view.left - 6, view.py(y) + 4);
   context.font = "italic 13px Georgia, serif";
   context.fillStyle = theme.ink;
-  const [across, up] = surface.axes ?? ["x", "y"];
-  context.fillText(across, view.right, view.bottom + 17);
-  context.fillText(up, view.left - 8, view.top + 10);
+  const names = surface.names ?? { x: "x", y: "y" };
+  context.fillText(names.x, view.right, view.bottom + 17);
+  context.fillText(names.y, view.left - 8, view.top + 10);
 }
 
 export const FAR = 1e5; // pixels: farther off nothing is drawn

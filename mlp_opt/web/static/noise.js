@@ -8,8 +8,8 @@ import { LESSONS } from "./noise_lessons.js";
 import * as addresses from "./noise_state.js";
 import { View } from "./noise_view.js";
 import { Paths } from "./paths.js";
-import { keyboard, Player } from "./player.js";
-import { picture, save, sharing } from "./share.js";
+import { Player } from "./player.js";
+import { picture, save, sharing, table } from "./share.js";
 
 export const title = "Noise";
 export const open = (page) => new Noise(page);
@@ -207,10 +207,10 @@ class Noise {
   }
 
   #tools() {
-    return sharing(this.page, () => this.#address(), {
-      "Picture (PNG)": async () => save(await picture([this.view.ground, this.view.over]), "noise.png"),
-      "Paths (CSV)": () => save(new Blob([this.race.csv()], { type: "text/csv" }), "noise.csv"),
-    });
+    return sharing(this.page, () => this.#address(), [
+      ["Picture (PNG)", async () => save(await picture([this.view.ground, this.view.over]), "noise.png")],
+      ["Paths (CSV)", () => save(table(this.race.csv()), "noise.csv")],
+    ]);
   }
 
   #listen() {
@@ -232,6 +232,6 @@ class Noise {
       this.#known();
       this.load();
     }, { signal });
-    keyboard(this.player, signal);
+    document.addEventListener("keydown", (event) => this.player.key(event), { signal });
   }
 }

@@ -5,34 +5,19 @@ import { h, icon, still } from "./dom.js";
 const PER_SECOND = 20; // steps a second at speed 1
 const SPEEDS = [0.1, 0.2, 0.5, 1, 2, 5, 10];
 
-// Space plays, arrows step (ten with shift), Home and End go there; not while a field has the focus.
-export function keyboard(player, signal) {
-  document.addEventListener("keydown", (event) => {
-    if (event.altKey || event.ctrlKey || event.metaKey) return;
-    const field = event.target.closest("input, select, textarea, summary");
-    if (field && !(event.key === " " && field.type === "range")) return;
-    const by = event.shiftKey ? 10 : 1;
-    const acts = { ArrowLeft: () => player.by(-by), ArrowRight: () => player.by(by), Home: () => player.go(0), End: () => player.go(player.steps()) };
-    if (event.key === " " && !event.target.closest("button, a")) acts[" "] = () => player.press();
-    if (!acts[event.key]) return;
-    event.preventDefault();
-    acts[event.key]();
-  }, { signal });
-}
-
 export class Player {
   playing = false;
 
-  constructor({ time, steps, speed, moved, faster }) {
-    Object.assign(this, { time, steps, speed, moved });
+  constructor({ time, steps, speed, moved, faster, pace = () => PER_SECOND, unit = "step" }) {
+    Object.assign(this, { time, steps, speed, moved, pace, unit });
     const button = (name, label, act) => h("button", { type: "button", class: "round", "aria-label": label, title: label, onclick: act }, icon(name));
     this.toggle = h("button", { type: "button", class: "round play", "aria-label": "Play", title: "Play (space)", onclick: () => this.press() }, icon("play"));
-    this.slider = h("input", { type: "range", min: 0, max: steps(), step: 1, value: 0, class: "scrub", "aria-label": "Step", oninput: () => this.go(Number(this.slider.value)) });
+    this.slider = h("input", { type: "range", min: 0, max: steps(), step: 1, value: 0, class: "scrub", "aria-label": unit[0].toUpperCase() + unit.slice(1), oninput: () => this.go(Number(this.slider.value)) });
     this.count = h("output", { class: "count" });
     this.speeds = h("select", { "aria-label": "Speed", title: "Speed", onchange: () => faster(Number(this.speeds.value)) },
       SPEEDS.map((value) => h("option", { value, selected: value === speed() }, `${value}×`)));
     this.element = h("div", { class: "player", role: "group", "aria-label": "Playback" },
-      this.toggle, button("back", "One step back (left arrow)", () => this.by(-1)), button("forward", "One step on (right arrow)", () => this.by(1)), this.slider, this.count, this.speeds);
+      this.toggle, button("back", `One ${unit} back (left arrow)`, () => this.by(-1)), button("forward", `One ${unit} on (right arrow)`, () => this.by(1)), this.slider, this.count, this.speeds);
   }
 
   press() {
@@ -57,7 +42,7 @@ export class Player {
 
   #tick(now) {
     if (!this.playing) return;
-    const passed = ((now - this.before) / 1000) * PER_SECOND * this.speed();
+    const passed = ((now - this.before) / 1000) * this.pace() * this.speed();
     if (!still() || passed >= 1) {
       this.before = now;
       const next = Math.min(this.time() + (still() ? Math.floor(passed) : Math.max(passed, 0)), this.steps());
@@ -76,10 +61,23 @@ export class Player {
     this.go((n < 0 ? Math.ceil(this.time()) : Math.floor(this.time())) + n);
   }
 
+  // Space, arrows, Home and End, unless a field wants them; with shift ten steps at once.
+  key(event) {
+    if (event.altKey || event.ctrlKey || event.metaKey) return;
+    const field = event.target.closest("input, select, textarea, summary");
+    if (field && !(event.key === " " && field.type === "range")) return;
+    const by = event.shiftKey ? 10 : 1;
+    const acts = { ArrowLeft: () => this.by(-by), ArrowRight: () => this.by(by), Home: () => this.go(0), End: () => this.go(this.steps()) };
+    if (event.key === " " && !event.target.closest("button, a")) acts[" "] = () => this.press();
+    if (!acts[event.key]) return;
+    event.preventDefault();
+    acts[event.key]();
+  }
+
   update() {
     this.slider.max = this.steps();
     this.slider.value = Math.floor(this.time());
-    this.slider.setAttribute("aria-valuetext", `step ${Math.floor(this.time())} of ${this.steps()}`);
+    this.slider.setAttribute("aria-valuetext", `${this.unit} ${Math.floor(this.time())} of ${this.steps()}`);
     this.count.value = `${Math.floor(this.time())} / ${this.steps()}`;
     this.speeds.value = this.speed();
   }

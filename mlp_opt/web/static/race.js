@@ -7,7 +7,7 @@ import { Fair } from "./fair.js";
 import { drawGround, drawPaths, drawState, View } from "./map.js";
 import { Methods } from "./methods.js";
 import { Paths } from "./paths.js";
-import { keyboard, Player } from "./player.js";
+import { Player } from "./player.js";
 import { Relief } from "./relief.js";
 import * as addresses from "./state.js";
 import { Steps } from "./steps.js";
@@ -28,6 +28,7 @@ class Race {
     this.page = page;
     this.state = addresses.read(location.hash.slice(1));
     this.transport = page.transport;
+    this.address = page.address; // its own: the page has another one when another tab is open
     this.transport.ask("race/about", {}, (answer) => this.#build(answer.header));
   }
 
@@ -275,7 +276,7 @@ class Race {
     clearTimeout(this.later);
     this.later = setTimeout(() => {
       const state = { ...this.state, t: this.state.t === null ? null : Math.floor(this.state.t) };
-      this.page.address(addresses.write(state));
+      this.address(addresses.write(state));
     }, 250);
   }
 
@@ -305,6 +306,6 @@ class Race {
       this.#known();
       this.load();
     }, { signal: this.page.signal });
-    keyboard(this.player, this.page.signal);
+    document.addEventListener("keydown", (event) => this.player.key(event), { signal: this.page.signal });
   }
 }

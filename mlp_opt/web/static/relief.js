@@ -6,6 +6,16 @@ import { dashes, marker } from "./marks.js";
 const CELLS = 52;
 const TALL = 0.62; // height of the box, in widths
 
+// A canvas that turns the relief while it is dragged; get and set: [turn, tilt].
+export function turnable(canvas, get, set) {
+  const by = (x, y) => {
+    const [turn, tilt] = get();
+    set([turn + x * 0.01, Math.min(Math.max(tilt + y * 0.007, 0.15), 1.45)]);
+  };
+  canvas.addEventListener("pointerdown", (event) => canvas.setPointerCapture(event.pointerId));
+  canvas.addEventListener("pointermove", (event) => { if (event.buttons) by(event.movementX, event.movementY); });
+}
+
 export class Relief {
   constructor(surface, width, height, [turn, tilt]) {
     Object.assign(this, { surface, width, height });
@@ -19,7 +29,7 @@ export class Relief {
     this.z = new Float32Array((CELLS + 1) ** 2);
     for (let j = 0; j <= CELLS; j++)
       for (let i = 0; i <= CELLS; i++)
-        this.z[j * (CELLS + 1) + i] = this.height01(data[Math.round((j * (ny - 1)) / CELLS) * nx + Math.round((i * (nx - 1)) / CELLS)]);
+        this.z[j * (CELLS + 1) + i] = this.height01(between(data, nx, ny, (i * (nx - 1)) / CELLS, (j * (ny - 1)) / CELLS));
   }
 
   // u, v, z from 0 to 1 -> pixels, and how far back.
@@ -60,9 +70,10 @@ export class Relief {
     context.stroke();
     context.textAlign = "center";
     context.textBaseline = "middle";
+    const names = this.surface.names ?? { x: "x", y: "y" };
     for (const [axis, [u, v]] of [["x", [0.5, this.cos > 0 ? -0.07 : 1.07]], ["y", [this.sin > 0 ? -0.07 : 1.07, 0.5]]]) {
       const [low, high] = this.surface[axis];
-      for (const [share, text] of [[0.04, short(low)], [0.5, axis], [0.96, short(high)]]) {
+      for (const [share, text] of [[0.04, short(low)], [0.5, names[axis]], [0.96, short(high)]]) {
         const [x, y] = this.project(...(axis === "x" ? [share, v] : [u, share]), -0.04);
         context.font = share === 0.5 ? "italic 14px Georgia, serif" : "11px system-ui, sans-serif";
         context.fillStyle = share === 0.5 ? theme.ink : theme.soft;
@@ -188,10 +199,19 @@ export class Relief {
       marker(context, kind, px, py, size, color, line);
     };
     const first = race.methods[0];
-    put(race.at(first, "x", 0), race.at(first, "y", 0), race.at(first, "height", 0), "o", 6.5, "#F0E442", "#23262b");
+    if (first) put(race.at(first, "x", 0), race.at(first, "y", 0), race.at(first, "height", 0), "o", 6.5, "#F0E442", "#23262b");
     for (const name of race.methods) {
       if (state.methods[name]?.shown === false) continue;
       put(...race.between(name, t), race.at(name, "height", Math.min(Math.round(t), race.steps)), looks[name].marker, 5.6, ink(looks[name].color), edge);
     }
   }
+}
+
+// The value between the points of a grid; the nearest point's where a neighbour has none.
+function between(data, nx, ny, x, y) {
+  const [i, j] = [Math.min(Math.floor(x), nx - 2), Math.min(Math.floor(y), ny - 2)];
+  const [a, b] = [x - i, y - j];
+  const k = j * nx + i;
+  const value = (1 - b) * ((1 - a) * data[k] + a * data[k + 1]) + b * ((1 - a) * data[k + nx] + a * data[k + nx + 1]);
+  return Number.isFinite(value) ? value : data[Math.round(y) * nx + Math.round(x)];
 }

@@ -11,7 +11,7 @@ export function save(blob, name) {
   setTimeout(() => URL.revokeObjectURL(link.href), 10000);
 }
 
-export async function copy(text) {
+async function copy(text) {
   try {
     await navigator.clipboard.writeText(text);
   } catch {
@@ -41,29 +41,31 @@ async function made(path, race, hash, maps) {
   return answer.blob();
 }
 
-// The buttons for it: `tab` has state, race, controls, transport, page.
-export function tools(tab) {
-  const files = {
-    "Picture (PNG)": async () => save(await picture(tab.controls.layers()), "race.png"),
-    "Paths (CSV)": () => save(new Blob([tab.race.csv()], { type: "text/csv" }), "paths.csv"),
-  };
-  const made = { "Animation (GIF)": () => fetched(tab, "/gif", "race.gif"), "This page (HTML, works offline)": () => fetched(tab, "/bake", "race.html") };
-  return sharing(tab.page, () => addresses.write(tab.state), tab.transport.baked ? files : { ...files, ...made });
-}
-
-// The two buttons of any tab: copy the link to its state, `hash()`; a menu of files, name -> what makes it.
-export function sharing(page, hash, files) {
+// The two buttons of any tab: copy the link to its state, `hash()`; a menu of files, [name, what makes it].
+// said: what the first says once it has copied.
+export function sharing(page, hash, files, said = () => "Copied") {
   const item = (text, act) => h("button", { type: "button", class: "quiet", onclick: act }, text);
   const link = item("Copy link", async () => {
     page.address(hash());
     await copy(location.href);
-    link.textContent = "Copied";
-    setTimeout(() => { link.textContent = "Copy link"; }, 1500);
+    link.textContent = said();
+    setTimeout(() => { link.textContent = "Copy link"; }, 2000);
   });
-  const menu = h("details", { class: "menu" }, h("summary", { class: "quiet" }, "Export"), h("div", { class: "list" }, Object.entries(files).map(([text, act]) => item(text, act))));
+  const menu = h("details", { class: "menu" }, h("summary", { class: "quiet" }, "Export"), h("div", { class: "list" }, files.map(([text, act]) => item(text, act))));
   menu.addEventListener("click", (event) => { if (event.target.closest(".list")) menu.open = false; });
   return [link, menu];
 }
+
+// The Race tab's: `tab` has state, race, controls, transport, page.
+export function tools(tab) {
+  return sharing(tab.page, () => addresses.write(tab.state), [
+    ["Picture (PNG)", async () => save(await picture(tab.controls.layers()), "race.png")],
+    ["Paths (CSV)", () => save(table(tab.race.csv()), "paths.csv")],
+    ...(tab.transport.baked ? [] : [["Animation (GIF)", () => fetched(tab, "/gif", "race.gif")], ["This page (HTML, works offline)", () => fetched(tab, "/bake", "race.html")]]),
+  ]);
+}
+
+export const table = (text) => new Blob([text], { type: "text/csv" });
 
 // A file that the server makes.
 async function fetched(tab, path, name) {
