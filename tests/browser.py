@@ -96,6 +96,8 @@ class Browser:
         while time.monotonic() < until:
             if found := self.run(script):
                 return found
+            if self.errors:  # what failed to load will not be drawn
+                raise RuntimeError(f"{script}: {self.errors}")
             time.sleep(0.03)
         raise TimeoutError(f"not within {seconds} s: {script}\n{self.errors}")
 
