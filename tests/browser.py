@@ -14,6 +14,7 @@ import urllib.request
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from websockets.sync.client import connect
 
@@ -100,6 +101,11 @@ class Browser:
                 raise RuntimeError(f"{script}: {self.errors}")
             time.sleep(0.03)
         raise TimeoutError(f"not within {seconds} s: {script}\n{self.errors}")
+
+    def outside(self, url: str) -> list[str]:
+        """The addresses of requests that went elsewhere than to the page's server."""
+        own = urlsplit(url).netloc
+        return [asked for asked in self.requests if urlsplit(asked).netloc != own and not asked.startswith(("data:", "blob:", "about:"))]
 
     def resize(self, width: int, height: int, touch: bool = False) -> None:
         self.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=touch)

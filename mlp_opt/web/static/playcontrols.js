@@ -43,7 +43,7 @@ export class Controls {
     const again = (key, label, rest) => (this[key] = slider({ label, value: tab.state[key], scale: "linear", say: percent, step: 0.05, ...rest, change: (v) => tab.change({ [key]: v }) }));
     this.mix = [again("share", "Train share", { low: 0.1, high: 0.9 }), again("noise", "Noise", { low: 0, high: 0.5 })];
     this.layers = h("span", { class: "stepper" }, h("button", { type: "button", "aria-label": "One layer fewer", onclick: () => tab.layers(-1) }, "−"), this.layerCount = h("span"), h("button", { type: "button", "aria-label": "One layer more", onclick: () => tab.layers(1) }, "+"));
-    const seeds = h("button", { type: "button", class: "small", title: "Other initial weights, batches and dropout", onclick: () => tab.change({ seed: (tab.state.seed + 1) % 2 ** 32 }) }, "New weights");
+    const seeds = h("button", { type: "button", class: "pill", title: "Other initial weights, batches and dropout", onclick: () => tab.change({ seed: (tab.state.seed + 1) % 2 ** 32 }) }, "New weights");
     this.netSettings = h("div", { class: "netsettings" }, settings.map(([text, field]) => this.#line(text, field)), this.#line("Batch", this.batch),
       h("label", { class: "check", title: "z[l] = σ(a[l]) + z[l−1] where two layers are of the same width" }, this.residual, "Residual"));
     this.seeds = seeds;
@@ -68,7 +68,7 @@ export class Controls {
   layout() {
     const { tab } = this;
     const own = tab.own.element;
-    const again = h("button", { type: "button", class: "small", title: "Other points, and another choice of those to train on", onclick: () => tab.change({ data_seed: (tab.state.data_seed + 1) % 2 ** 32 }) }, "New points");
+    const again = h("button", { type: "button", class: "pill", title: "Other points, and another choice of those to train on", onclick: () => tab.change({ data_seed: (tab.state.data_seed + 1) % 2 ** 32 }) }, "New points");
     const data = h("section", { class: "card data", "aria-label": "Data" }, h("h2", {}, "Data"), this.sets, own, h("div", { class: "sliders" }, this.mix.map(({ row }) => row)), again);
     const network = h("section", { class: "card network", "aria-label": "Network" }, this.player, this.message, this.wait, h("div", { class: "row spread" }, h("h2", {}, "Network"), h("span", { class: "fill" }), this.seeds, this.layers), tab.net.element, this.netSettings, tab.editor.element);
     const output = h("section", { class: "card output", "aria-label": "Output" }, h("div", { class: "row spread" }, this.outTitle = h("h2", {}, "Output"), this.scores = h("span", { class: "soft" })), tab.map.element, this.boxes);

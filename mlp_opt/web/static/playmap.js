@@ -10,7 +10,7 @@ export class BigMap {
     this.canvas = h("canvas", { class: "layer", role: "img", "aria-label": "What the network makes of every point of the plane, and the data." });
     this.over = h("canvas", { class: "layer", "aria-hidden": "true" });
     this.stage = h("div", { class: "bigmap" }, this.canvas, this.over);
-    this.legend = h("canvas", { class: "legend", "aria-hidden": "true" });
+    this.legend = h("canvas", { class: "ramp", "aria-hidden": "true" });
     this.sheet = document.createElement("canvas");
     this.caption = h("p", { class: "soft", hidden: true });
     this.element = h("div", {}, this.stage, this.legend, this.caption);

@@ -30,7 +30,7 @@ export class Net {
     Object.assign(this, { about, looked, edited, toggled, resized });
     this.canvas = h("canvas", { class: "netdraw", "aria-hidden": "true" });
     this.over = h("div", { class: "netover" });
-    this.tip = h("div", { class: "tip", role: "status", hidden: true });
+    this.tip = h("div", { class: "note", role: "status", hidden: true });
     this.stage = h("div", { class: "net" }, this.canvas, this.over, this.tip);
     this.element = h("div", { class: "netscroll", tabindex: "-1" }, this.stage);
     this.sheet = document.createElement("canvas");

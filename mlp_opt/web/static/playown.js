@@ -24,7 +24,7 @@ export class Own {
     };
     this.element = h("div", { class: "own", hidden: true }, this.field, this.error,
       h("p", { class: "soft", id: "own-help" }, `Two numbers and a label a line; up to ${rows} lines. Two kinds of labels are classes, numbers are fitted.`),
-      h("div", { class: "row" }, h("button", { type: "button", class: "small strong", onclick: use }, "Use this data"), file));
+      h("div", { class: "row" }, h("button", { type: "button", class: "pill strong", onclick: use }, "Use this data"), file));
   }
 
   open(text = null) {
