@@ -90,7 +90,7 @@ class Trainer:
         hparams = tiles.on(d, plan.hparams(bucket, tiles.filled(task.lanes, bucket.tile)))
         data = self.data[device][plan.identity(task.lanes[0]).fold]
         state, history = self._start(task, hparams, device)
-        state, first, saved = tiles.on(d, state), history.shape[1], time.monotonic()
+        first, saved = history.shape[1], time.monotonic()
         running = first < task.until
         while running:
             epochs = min(self._call(task.bucket), task.until - first, HISTORY_ROWS)
@@ -130,13 +130,16 @@ class Trainer:
                 new = tiles.init_tile(bucket.spec, shared, hparams)
             return new, np.zeros((bucket.tile, 0, len(COLUMNS)), new.best_value.dtype)
         like = jax.eval_shape(lambda h: tiles.init_tile(bucket.spec, shared, h), hparams)
+        d = self.devices[device]
         if part is not None:
-            return _unpacked(part, like)
+            state, history = _unpacked(part, like)
+            return tiles.on(d, state), history
         files: dict[str, dict[str, np.ndarray]] = {}
         picked = []
         for lane in tiles.filled(task.lanes, bucket.tile):
             picked.append(self.saved(task.bracket, task.rung - 1, lane, files))
-        return _unpacked({name: np.stack([p[name] for p in picked]) for name in picked[0]}, like)
+        state, history = _unpacked({name: np.stack([p[name] for p in picked]) for name in picked[0]}, like)
+        return tiles.on(d, state), history
 
     def saved(self, bracket: int, rung: int, lane: int, files: dict[str, dict[str, np.ndarray]] | None = None) -> dict[str, Any]:
         """The state of a lane at the end of a rung. files: what has been read already."""
