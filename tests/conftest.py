@@ -52,3 +52,22 @@ def made_runs(tmp_path_factory):
 
     root = tmp_path_factory.mktemp("runs")
     return root, making.make(root)
+
+
+@pytest.fixture(scope="module")
+def url():
+    """The live page's address, served in a thread of the test."""
+    from serving import serving
+
+    with serving() as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    """A headless browser with an empty page."""
+    from browser import Browser
+
+    opened = Browser()
+    yield opened
+    opened.close()

@@ -28,19 +28,6 @@ pytestmark = [
 DRAWN = "JSON.parse(document.querySelectorAll('.layer')[1]?.dataset.drawn ?? 'null')"
 
 
-@pytest.fixture(scope="module")
-def url():
-    with serving() as address:
-        yield address
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    opened = browser.Browser()
-    yield opened
-    opened.close()
-
-
 @pytest.fixture
 def page(url, chromium):
     """A fresh page with its paths drawn; at the end, no error and no request outside."""

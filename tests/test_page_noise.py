@@ -15,7 +15,6 @@ pytestmark = [
     pytest.mark.implicit_promotion,
     pytest.mark.long,
 ]
-url, chromium = pages.url, pages.chromium
 DRAWN = pages.DRAWN
 CLOUD = "JSON.parse(document.querySelector('canvas.tall').dataset.drawn ?? 'null')"
 TABLES = "[...document.querySelectorAll('.facts tr')].map((row) => row.textContent)"

@@ -8,7 +8,6 @@ import browser
 import numpy as np
 import pytest
 from PIL import Image
-from serving import serving
 
 from mlp_opt.web import limits
 from mlp_opt.web import playground as tab
@@ -21,19 +20,6 @@ pytestmark = [
 DRAWN = "JSON.parse(document.querySelector('.net')?.dataset.drawn ?? 'null')"
 SMALL = "playground?h=3&b=50&m=adam~0.05"  # one program for most tests
 BODY = {"hidden": [3], "batch": 50, "methods": [{"name": "adam", "rate": 0.05}]}
-
-
-@pytest.fixture(scope="module")
-def url():
-    with serving() as address:
-        yield address
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    opened = browser.Browser()
-    yield opened
-    opened.close()
 
 
 @pytest.fixture

@@ -12,7 +12,6 @@ import numpy as np
 import polars as pl
 import pytest
 from PIL import Image
-from serving import serving
 
 import mlp_opt as mo
 from mlp_opt.sweeps import table as tables
@@ -26,19 +25,6 @@ pytestmark = [
 SWEPT = "document.querySelector('canvas.trends')?.dataset.medians && document.querySelector('canvas.cells')?.dataset.drawn"
 CURVED = "document.querySelector('.trial-card canvas.curve')?.dataset.drawn && !document.querySelector('.trial-card .curves').hidden"
 PLANE = "document.querySelectorAll('.layer')[1]?.dataset.drawn && document.querySelector('canvas.low')?.dataset.drawn"
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    opened = browser.Browser()
-    yield opened
-    opened.close()
-
-
-@pytest.fixture(scope="module")
-def url():
-    with serving() as address:
-        yield address
 
 
 @pytest.fixture

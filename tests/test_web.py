@@ -34,12 +34,6 @@ from mlp_opt.web import race as tab
 METHODS = [{"name": "sgd", "rate": 0.01, "options": {}}, {"name": "adam", "rate": 0.1, "options": {"b1": 0.8}}]
 
 
-@pytest.fixture(scope="module")
-def url():
-    with serving() as address:
-        yield address
-
-
 @pytest.fixture
 def page(url):
     with Page(url) as connected:
