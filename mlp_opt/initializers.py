@@ -1,4 +1,4 @@
-"""Initial weights. Each makes W of shape (n_out, n_in) from as many independent numbers; biases start at 0.
+"""Initial weights. Each draws W of shape (n_out, n_in); biases start at 0.
 
 he: He et al. 2015, variance 2/n_in. glorot: Glorot & Bengio 2010, 2/(n_in + n_out). lecun: LeCun
 et al. 1998, 1/n_in. orthogonal: Saxe et al. 2014. `normal` has standard deviation 1: its size is
@@ -9,39 +9,28 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-Weights = Float[Array, "n_out n_in"]
-
-
-class Initializer(NamedTuple):
-    """noise: (key, shape, dtype) -> independent numbers; weights: of these, (n_out, n_in), W.
-
-    In two parts, so that a network draws once for all its layers: random bits are most of what `init` compiles.
-    """
-
-    noise: Callable[[Array, tuple[int, ...], Any], Array]
-    weights: Callable[[Weights], Weights]
-
-
-def _uniform_noise(key: Array, shape: tuple[int, ...], dtype: Any) -> Array:
-    return jax.random.uniform(key, shape, dtype, -1, 1)
-
-
-def _no_noise(key: Array, shape: tuple[int, ...], dtype: Any) -> Array:
-    return jnp.zeros(shape, dtype)
+Initializer = Callable[..., Float[Array, "n_out n_in"]]
 
 
 def _normal(variance: Callable[[int, int], float]) -> Initializer:
-    return Initializer(jax.random.normal, lambda noise: math.sqrt(variance(*noise.shape)) * noise)
+    def draw(key: Array, n_out: int, n_in: int, dtype: Any) -> Float[Array, "n_out n_in"]:
+        return math.sqrt(variance(n_out, n_in)) * jax.random.normal(key, (n_out, n_in), dtype)
+
+    return draw
 
 
 def _uniform(variance: Callable[[int, int], float]) -> Initializer:
-    return Initializer(_uniform_noise, lambda noise: math.sqrt(3 * variance(*noise.shape)) * noise)  # U(-c, c) has variance c^2 / 3
+    def draw(key: Array, n_out: int, n_in: int, dtype: Any) -> Float[Array, "n_out n_in"]:
+        limit = math.sqrt(3 * variance(n_out, n_in))  # U(-c, c) has variance c^2 / 3
+        return jax.random.uniform(key, (n_out, n_in), dtype, -limit, limit)
+
+    return draw
 
 
 def _he(n_out, n_in):
@@ -56,11 +45,15 @@ def _lecun(n_out, n_in):
     return 1 / n_in
 
 
-def _orthogonal(noise: Weights) -> Weights:
-    n_out, n_in = noise.shape
-    q, r = jnp.linalg.qr(noise if n_out >= n_in else noise.T)
-    q = q * jnp.where(jnp.diagonal(r) < 0, -1, 1).astype(noise.dtype)  # makes the draw uniform (Haar)
+def _orthogonal(key: Array, n_out: int, n_in: int, dtype: Any) -> Float[Array, "n_out n_in"]:
+    tall = jax.random.normal(key, (max(n_out, n_in), min(n_out, n_in)), dtype)
+    q, r = jnp.linalg.qr(tall)
+    q = q * jnp.where(jnp.diagonal(r) < 0, -1, 1).astype(dtype)  # makes the draw uniform (Haar)
     return q if n_out >= n_in else q.T
+
+
+def _zeros(key: Array, n_out: int, n_in: int, dtype: Any) -> Float[Array, "n_out n_in"]:
+    return jnp.zeros((n_out, n_in), dtype)
 
 
 INITIALIZERS: dict[str, Initializer] = {
@@ -70,7 +63,7 @@ INITIALIZERS: dict[str, Initializer] = {
     "glorot_uniform": _uniform(_glorot),
     "lecun_normal": _normal(_lecun),
     "lecun_uniform": _uniform(_lecun),
-    "orthogonal": Initializer(jax.random.normal, _orthogonal),
+    "orthogonal": _orthogonal,
     "normal": _normal(lambda n_out, n_in: 1.0),
-    "zeros": Initializer(_no_noise, lambda noise: noise),
+    "zeros": _zeros,
 }

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import accumulate, pairwise
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import jax
@@ -42,7 +42,7 @@ class Layer(NamedTuple):
 
 Params = tuple[Layer, ...]
 
-MAX_WEIGHTS = 2**31 - 1  # of a network, whose weights are drawn at once; XLA indexes with 32 bits
+MAX_WEIGHTS = 2**31 - 1  # of one layer; XLA indexes with 32 bits
 
 
 @dataclass(frozen=True)
@@ -71,9 +71,9 @@ class MLP:
         if len(whole) < 2 or not all(whole):
             raise InputError(f"sizes must be at least two whole numbers >= 1, input first; got {tuple(self.sizes)}")
         sizes = tuple(int(n) for n in self.sizes)
-        weights = sum(n * m for n, m in pairwise(sizes))
-        if weights > MAX_WEIGHTS:
-            raise InputError(f"sizes {sizes} make {weights:,} weights; a network may have {MAX_WEIGHTS:,}")
+        largest = max(n * m for n, m in pairwise(sizes))
+        if largest > MAX_WEIGHTS:
+            raise InputError(f"sizes {sizes} make a layer of {largest:,} weights; a layer may have {MAX_WEIGHTS:,}")
         object.__setattr__(self, "sizes", sizes)
         check_name("loss", self.loss, losses.LOSSES)
         check_name("initializer", self.init, INITIALIZERS)
@@ -119,16 +119,14 @@ class Trace(NamedTuple):
 
 
 def init(model: MLP, key: Array, scale: Any = 1.0, dtype: Any = jnp.float32) -> Params:
-    """Initial parameters: every W from `model.init`, times `scale`; b = 0.
+    """Initial parameters: W of layer l from `model.init` with the key fold_in(key, l), times `scale`; b = 0."""
+    wide = widen(dtype)
+    draw = INITIALIZERS[model.init]
 
-    One draw from `key` serves all layers, the first layer's numbers first: a layer more above does not change those below.
-    """
-    wide, initializer = widen(dtype), INITIALIZERS[model.init]
-    ends = [0, *accumulate(n_out * n_in for n_in, n_out in pairwise(model.sizes))]
-    noise = initializer.noise(key, (ends[-1],), wide)
+    keys = jax.vmap(lambda l: jax.random.fold_in(key, l))(jnp.arange(1, model.n_layers + 1))  # at once: less to compile
 
     def layer(l: int, n_out: int, n_in: int) -> Layer:
-        W = jnp.asarray(scale, wide) * initializer.weights(noise[ends[l - 1] : ends[l]].reshape(n_out, n_in))
+        W = jnp.asarray(scale, wide) * draw(keys[l - 1], n_out, n_in, wide)
         return Layer(W.astype(dtype), jnp.zeros((n_out,), dtype))
 
     return tuple(layer(l, model.sizes[l], model.sizes[l - 1]) for l in range(1, model.n_layers + 1))

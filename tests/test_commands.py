@@ -125,7 +125,7 @@ BAD = [
     ("train iris --learning-rate nan", "learning_rate must be a number > 0, got nan"),
     ("train iris --hidden 8,x", "--hidden: 'x' is not a whole number"),
     ("train iris --hidden -8", "hidden must be"),
-    ("train iris --hidden 1000000000000", "weights; a network may have"),
+    ("train iris --hidden 1000000000000", "weights; a layer may have"),
     ("train iris --activation rlu", "did you mean 'relu'"),
     ("train iris --activation step", "its gradient is 0 everywhere"),
     ("train iris --optimizer addam", "did you mean 'adam'"),

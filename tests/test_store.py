@@ -87,7 +87,7 @@ DAMAGE = {
     "bytes": (lambda d: (d / "model.json").write_bytes(b"\xff\xfe\x00"), "is not a model description"),
     "other sizes": (_json(lambda j: j["model"].update(sizes=[3, 5, 2])), r"layer1.W should have shape \(5, 3\)"),
     "more inputs": (_json(lambda j: j["model"].update(sizes=[4, 4, 2])), "3 inputs do not fit the sizes"),
-    "absurd sizes": (_json(lambda j: j["model"].update(sizes=[3, 10**12, 2])), "a network may have"),
+    "absurd sizes": (_json(lambda j: j["model"].update(sizes=[3, 10**12, 2])), "a layer may have"),
     "more layers": (_json(lambda j: j["model"].update(sizes=[3, 4, 2, 2], activation="relu")), "found nothing"),
     "fewer classes": (_json(lambda j: j.update(classes=["a"])), "1 outputs do not fit the sizes"),
     "newer format": (_json(lambda j: j.update(format=3)), "this version reads format 2"),

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from itertools import accumulate, pairwise
 
 import jax
 import jax.numpy as jnp
@@ -36,15 +35,15 @@ def gradient_norms(
 def draws(sizes: tuple[int, ...], initializers: tuple[str, ...], seeds: int) -> Params:
     """The weights that `mlp_opt.init` draws, for each initializer and seed, stacked: W (initializers * seeds, n_out, n_in).
 
-    Layers of one shape are made together: a hundred layers made one by one would take a minute to compile.
+    Layers of one shape are drawn together: a hundred layers drawn one by one would take a minute to compile.
     """
-    layers, ends = range(1, len(sizes)), [0, *accumulate(n_out * n_in for n_in, n_out in pairwise(sizes))]
+    layers = range(1, len(sizes))
+    keys = jax.vmap(lambda seed: jax.vmap(lambda l: jax.random.fold_in(jax.random.key(seed), l))(jnp.arange(1, len(sizes))))
+    every = keys(jnp.arange(seeds))  # (seeds, layers)
 
     def of_shape(name: str, n_out: int, n_in: int, which: list[int]) -> Array:
-        initializer = INITIALIZERS[name]
-        noise = jax.vmap(lambda seed: initializer.noise(jax.random.key(seed), (ends[-1],), jnp.float32))(jnp.arange(seeds))
-        parts = jnp.stack([noise[:, ends[l - 1] : ends[l]].reshape(seeds, n_out, n_in) for l in which], axis=1)
-        return jax.vmap(jax.vmap(initializer.weights))(parts)  # (seeds, len(which), n_out, n_in)
+        draw = jax.vmap(jax.vmap(lambda key: INITIALIZERS[name](key, n_out, n_in, jnp.float32)))
+        return draw(every[:, np.asarray(which) - 1])  # (seeds, len(which), n_out, n_in)
 
     W: dict[int, Array] = {}
     for shape in {(sizes[l], sizes[l - 1]) for l in layers}:
