@@ -41,7 +41,8 @@ def ours(shape: Shape, X: Any, y: Any) -> Train:
     from mlp_opt.train import advance_lane, init_lane, prepare
 
     model = mo.MLP(shape.sizes)
-    off: dict[str, Any] = {"l2": 0.0, "dropout": 0.0, "label_smoothing": 0.0, "init_scale": 1.0, "monitor": "loss", "dtype": "float32"}
+    off: dict[str, Any] = dict.fromkeys(("l1", "l2", "dropout", "label_smoothing"), 0.0)
+    off |= {"init_scale": 1.0, "monitor": "loss", "dtype": "float32"}
     off |= dict.fromkeys(("data_seed", "validation", "sample_weight", "patience"))
     spec, hparams, data = prepare(model, mo.adam(1e-3), X, y, batch_size=shape.batch, seed=0, **off)
 
