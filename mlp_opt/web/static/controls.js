@@ -1,6 +1,6 @@
 // The Race tab's layout: lessons, the stage with its pointer, what to show, the surface.
 
-import { h } from "./dom.js";
+import { h, MOVED } from "./dom.js";
 import { LESSONS } from "./lessons.js";
 import { LETTERS } from "./methods.js";
 import { turnable } from "./relief.js";
@@ -162,7 +162,7 @@ export class Controls {
       this.#numbers();
     };
     this.over.addEventListener("pointerdown", (event) => { this.over.setPointerCapture(event.pointerId); move(event); });
-    this.over.addEventListener("pointermove", move);
+    this.over.addEventListener(MOVED, move);
     turnable(this.relief, () => tab.state.turn, (turn) => {
       tab.state.turn = turn;
       tab.draw();

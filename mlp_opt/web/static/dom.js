@@ -73,6 +73,9 @@ export function blend(stops, share) {
 // matplotlib's cividis, every eighth: dark blue to yellow, for all kinds of colour vision.
 export const CIVIDIS = [[0, 34, 78], [24, 54, 110], [65, 77, 107], [95, 100, 109], [125, 124, 120], [158, 150, 118], [192, 176, 106], [228, 205, 84], [254, 232, 56]];
 
+// A pointer's moves, where the browser tells them, as they come: pointermove waits for the next frame, up to 17 ms.
+export const MOVED = "onpointerrawupdate" in window ? "pointerrawupdate" : "pointermove";
+
 // A canvas for sharp lines: CSS pixels inside, device pixels below. Returns its context.
 export function fit(canvas, width, height) {
   const ratio = window.devicePixelRatio || 1;

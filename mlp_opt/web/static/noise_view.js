@@ -1,6 +1,6 @@
 // The Noise tab's layout: lessons, the stage with its pointer, the descents with their sliders, charts and tables.
 
-import { dark, h, ink, short } from "./dom.js";
+import { dark, h, ink, MOVED, short } from "./dom.js";
 import { swatch } from "./marks.js";
 import { slider } from "./methods.js";
 import { CLASSES } from "./noise_draw.js";
@@ -26,7 +26,7 @@ export class View {
     this.radius = h("canvas", { class: "chart", role: "img", "aria-label": "How far the seeds' runs lie apart against the step, measured and by theory. Press to go to a step." });
     const move = (event) => { if (event.buttons) tab.drag(event.offsetX, event.offsetY, event.timeStamp); };
     this.over.addEventListener("pointerdown", (event) => { this.over.setPointerCapture(event.pointerId); move(event); });
-    this.over.addEventListener("pointermove", move);
+    this.over.addEventListener(MOVED, move);
   }
 
   layout() {
