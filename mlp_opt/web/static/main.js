@@ -78,7 +78,7 @@ function start() {
       },
     }, TABS[other].title)));
     page.tab = TABS[name].open({ ...page, signal, address, transport: live.until(signal) }); // its own: what it does late does not touch the next
-    page.tools.append(theme);
+    page.tools.prepend(theme);
   };
   const follow = () => {
     const name = names.find((other) => within(location.hash, other)) ?? shown ?? names[0];
