@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from importlib import import_module
 from urllib.parse import urlsplit
 
 import jax
@@ -441,3 +442,9 @@ def test_computing_is_in_float64_on_the_cpu():
     with tab.computing():
         assert jax.numpy.ones(()).dtype == np.float64
         assert {d.platform for d in jax.numpy.ones(()).devices()} == {"cpu"}
+
+
+def test_the_slow_kinds_named_are_those_of_the_tabs():
+    tabs = [import_module(f"mlp_opt.web.{name}") for name in app.TABS]
+    assert sorted(app.SLOW_KINDS) == sorted(kind for each in tabs for kind in each.SLOW)
+    assert len(app.handlers()) == sum(len(each.QUICK) + len(each.SLOW) for each in tabs)  # no name twice
