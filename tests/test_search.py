@@ -183,6 +183,19 @@ def test_candidates_and_folds_compile_nothing():
     assert len(sizes) > 3
 
 
+def test_the_first_tile_of_a_program_holds_nobody_off_while_it_trains(monkeypatch):
+    real, both = meeting.advance_tile, threading.Barrier(2, timeout=30)
+
+    def advance(spec, shared, state, hparams, data, first, until):
+        if until > first == 0:
+            both.wait()
+        return real(spec, shared, state, hparams, data, first, until)
+
+    monkeypatch.setattr(meeting, "advance_tile", advance)
+    mo.MLPSweepCV(mo.MLPClassifier(**SMALL), {"alpha": [1e-4, 3.0]}, n_iter=None, cv=2, refit=False, n_jobs=2).fit(X, LABELS)
+    assert not both.broken
+
+
 def test_samples_that_fill_up_change_nothing(monkeypatch):
     """Whether the last batch is filled up in the arrays or in the program: the same bits."""
     filled, plain = (mo.MLPRegressor(**SMALL, early_stopping=True, validation_fraction=0.2) for _ in range(2))

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 
 import numpy as np
 import polars as pl
@@ -147,6 +148,19 @@ def test_hyperband_deals_trials_to_brackets():
     found = mo.sweep(SPACE, "iris", **BASE | {"epochs": 9}, trials=18, tile=4, halving=True, brackets=3)
     assert set(found.table["bracket"]) == {0, 1, 2}
     assert found.table.filter(pl.col("bracket") == 2)["epochs"].to_list() == [9] * len(found.table.filter(pl.col("bracket") == 2))
+
+
+def test_the_first_tile_of_a_program_holds_nobody_off_while_it_trains(monkeypatch):
+    real, both = tiles.advance_tile, threading.Barrier(2, timeout=30)
+
+    def advance(spec, shared, state, hparams, data, first, until):
+        if until > first:
+            both.wait()
+        return real(spec, shared, state, hparams, data, first, until)
+
+    monkeypatch.setattr(tiles, "advance_tile", advance)
+    found = mo.sweep(RATES, "iris", **BASE, trials=8, tile=4, workers=2)
+    assert found.table["status"].to_list() == ["finished"] * 8
 
 
 def test_a_bucket_is_compiled_once_and_no_rung_compiles():

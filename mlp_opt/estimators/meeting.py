@@ -61,6 +61,10 @@ class _Tile:
         if shared_order and self.hparams.data_seed is not None:
             self.hparams = self.hparams._replace(data_seed=self.hparams.data_seed[0])
 
+    def compile(self, spec: LaneSpec, data: Any, first: int) -> None:
+        """Make the program, by a call of no epochs (before any other: the state is NumPy's still, and stays)."""
+        advance_tile(spec, self.shared_order, self.state, self.hparams, data, first, first)
+
     def advance(self, spec: LaneSpec, data: Any, first: int, epochs: int, last: bool) -> None:
         """Train on; lanes that stop go back to their fits, all of them if this is the last call."""
         were = self.left
@@ -85,18 +89,18 @@ class _Tile:
 
 
 class _Program:
-    """What a group's tiles are compiled to, and their size. The first call holds others off, so that one thread compiles."""
+    """What a group's tiles are compiled to, and their size."""
 
     def __init__(self, size: int):
         self.size, self._lock, self._compiled = size, threading.Lock(), False
 
-    @contextlib.contextmanager
-    def once(self) -> Iterator[None]:
+    def ready(self, compile: Callable[[], None]) -> None:
+        """Compile it if nobody has; others wait, so that one thread compiles, but not until a tile is trained."""
         if self._compiled:
-            yield
             return
         with self._lock:
-            yield
+            if not self._compiled:
+                compile()
             self._compiled = True
 
 
@@ -128,8 +132,9 @@ class _Group:
 
     def advance(self, tile: _Tile) -> bool:
         """One call; whether it was the last of the round."""
-        start = time.perf_counter()
-        with precision(self.spec.dtype), self.program.once():
+        with precision(self.spec.dtype):
+            self.program.ready(lambda: tile.compile(self.spec, self.data, self.first))
+            start = time.perf_counter()
             tile.advance(self.spec, self.data, self.first, self.epochs, self.first + self.epochs == self.until)
         with self.lock:
             self.busy -= 1

@@ -95,13 +95,14 @@ class Trainer:
         while running:
             epochs = min(self._call(task.bucket), task.until - first, HISTORY_ROWS)
             with self._once((task.bucket, device)) as new_program:
-                called = time.perf_counter()
-                state, new, alive = tiles.advance_tile(spec, shared, state, hparams, data, first, first + epochs)
-                history = np.concatenate([history, np.asarray(new)[:, :epochs]], axis=1)
+                if new_program:  # no epochs: compile, and hold nobody off while it trains
+                    state, _, _ = tiles.advance_tile(spec, shared, state, hparams, data, first, first)
+            called = time.perf_counter()
+            state, new, alive = tiles.advance_tile(spec, shared, state, hparams, data, first, first + epochs)
+            history = np.concatenate([history, np.asarray(new)[:, :epochs]], axis=1)
             with self._lock:
                 self.progress.epochs_done += epochs * len(task.lanes)
-                if not new_program:
-                    self._epoch_s[task.bucket] = (time.perf_counter() - called) / epochs
+                self._epoch_s[task.bucket] = (time.perf_counter() - called) / epochs
             first += epochs
             running = first < task.until and bool(np.asarray(alive).any())
             if running and (stop.is_set() or time.monotonic() - saved > CHECKPOINT_EVERY_S):
