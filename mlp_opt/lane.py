@@ -198,14 +198,24 @@ def _batches(spec: LaneSpec, n: int, real: Any, key: Array | None, epoch: Any) -
     steps = -(-n // batch)
     if key is None:
         order = jnp.arange(n)
-    else:  # a shuffle by one sort; jax.random.permutation takes two or three
+    else:
         bits = jax.random.bits(jax.random.fold_in(key, epoch), (n,), jnp.uint32)
         if real is not None:  # bits do not depend on n: the real samples come in the order that they have alone
             bits = jnp.where(jnp.arange(n, dtype=jnp.int32) < real, bits, jnp.uint32(2**32 - 1))
-        order = jnp.argsort(bits)
+        order = _shuffled(bits)
     rows = jnp.pad(order, (0, steps * batch - n)).reshape(steps, batch)
     padded = steps * batch > n or real is not None  # the last batch is filled up with samples of weight 0
     return rows, (jnp.arange(steps * batch, dtype=jnp.int32) < (n if real is None else real)).reshape(steps, batch) if padded else None
+
+
+def _shuffled(bits: Array) -> Int[Array, " n"]:
+    """argsort(bits), each row's number packed below its bits: XLA sorts plain numbers four times as fast as pairs.
+
+    One sort of all rows; jax.random.permutation takes two or three.
+    """
+    with jax.enable_x64(True):  # 64 bits whatever the session's dtypes are
+        packed = jax.lax.convert_element_type(bits, jnp.uint64) << jnp.uint64(32) | jax.lax.iota(jnp.uint64, len(bits))
+        return jax.lax.convert_element_type(jax.lax.sort(packed, is_stable=False) & jnp.uint64(2**32 - 1), jnp.int32)
 
 
 def _epoch(

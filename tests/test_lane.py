@@ -52,6 +52,17 @@ def test_an_epoch_visits_every_sample_once_padding_included(batch):
     assert int(run.state.step) == 2 * -(-37 // batch)
 
 
+@pytest.mark.parametrize("values", [5, 2**32], ids=["ties", "all bits"])
+@pytest.mark.parametrize("wide", [False, True])
+def test_the_shuffle_is_a_stable_argsort(values, wide):
+    bits = RNG.integers(0, values, (3, 101), dtype=np.uint32)
+    bits[:, -4:] = 2**32 - 1  # as those of rows that only fill up
+    with jax.enable_x64(wide):
+        order = jax.jit(jax.vmap(lane._shuffled))(bits)
+    assert order.dtype == np.int32
+    np.testing.assert_array_equal(order, np.argsort(bits, axis=1, kind="stable"))
+
+
 def test_sample_weights_are_normalized_in_each_batch():
     weight = RNG.uniform(0, 2, 37)
     run = mo.fit(MODEL, mo.sgd(0.1), X, Y, epochs=2, batch_size=8, sample_weight=weight)
