@@ -24,6 +24,7 @@ from jaxtyping import Array, Float
 
 from . import losses
 from .activations import ACTIVATIONS
+from .bound import written_out
 from .errors import InputError
 from .model import MLP, Layer, Params, Trace, forward, is_zero, penalty
 
@@ -35,7 +36,7 @@ def backprop(model: MLP, params: Params, trace: Trace, delta: Float[Array, "batc
     dz: Any = None  # dL/dz[l]; for l = L it is folded into delta
     for l in range(model.n_layers, 0, -1):  # line 3
         W = params[l - 1].W
-        dW = delta.T @ z[l - 1]  # line 4
+        dW = written_out(delta.T) @ z[l - 1]  # line 4
         db = jnp.sum(delta, axis=0)  # line 5
         grads[l - 1] = Layer(dW, db)
         if l == 1:
