@@ -237,10 +237,11 @@ def _fit_numbers(X: np.ndarray, scaling: str) -> Numbers:
 
     k = X.shape[1]
     shift, scale, fill, missing = np.zeros(k), np.ones(k), np.zeros(k), np.isnan(X).any(axis=0)
-    if k:  # medians of all columns: a cell may be missing later that never was before
+    if missing.any():
         imputer = SimpleImputer(strategy="median", keep_empty_features=True).fit(X)
-        fill = imputer.statistics_
-        X = imputer.transform(X) if missing.any() else X
+        fill, X = imputer.statistics_, imputer.transform(X)
+    elif k:  # a cell may be missing later that never was before
+        fill = np.median(X, axis=0)
     if k and scaling == "standard":
         fitted = StandardScaler().fit(X)
         shift, scale = fitted.mean_, fitted.scale_

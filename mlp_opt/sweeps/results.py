@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import jax.numpy as jnp
+import jax
 import numpy as np
 import polars as pl
 
@@ -96,7 +96,7 @@ def kept_history(folder: Path, task: str, lane: int, metric: str, has_validation
 def _trained(study: Study, lane: int, saved: dict[str, np.ndarray], table: pl.DataFrame) -> TrainedModel:
     """A lane as a model to take away, with the scores of its row."""
     identity = study.plan.identity(lane)
-    leaves = [jnp.asarray(saved[name]) for name in sorted(saved) if name != "history"]
+    leaves = jax.device_put([saved[name] for name in sorted(saved) if name != "history"])
     params: Params = tuple(Layer(W, b) for W, b in zip(leaves[::2], leaves[1::2], strict=True))
     row = table.row(lane, named=True)
     names = {"train": "train", "val": "validation", "test": "test"}
