@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from .. import lane
@@ -79,7 +80,7 @@ def guess(bucket: Bucket, platform: str) -> int:
     """A tile size from the bytes that a lane moves in a step: parameters, gradient, optimizer's state, activations."""
     spec, sizes = bucket.spec, bucket.spec.model.sizes
     weights = sum(a * b for a, b in zip(sizes[1:], sizes, strict=False))
-    bytes_a_lane = 4 * (4 * weights + spec.batch_size * sum(sizes[1:]))
+    bytes_a_lane = jnp.dtype(spec.dtype).itemsize * (4 * weights + spec.batch_size * sum(sizes[1:]))
     size = 2 ** round(math.log2(max(CACHE_BYTES.get(platform, 700 * 2**10) / bytes_a_lane, 1)))
     return int(min(max(size, 2), LARGEST.get(platform, 16)))
 
