@@ -163,6 +163,15 @@ def test_the_first_tile_of_a_program_holds_nobody_off_while_it_trains(monkeypatc
     assert found.table["status"].to_list() == ["finished"] * 8
 
 
+@pytest.mark.parametrize(("lanes", "workers", "size"), [(4096, 2, 16), (64, 2, 8), (8, 2, 4), (64, 1, 16)])
+def test_a_remembered_tile_leaves_small_sweeps_some_tiles_a_worker(monkeypatch, lanes, workers, size):
+    made = make(RATES, hidden=(32, 32), batch_size=32)
+    bucket = made.plan.buckets[0]
+    monkeypatch.setattr(tiles, "_remembered", lambda: {tiles._key(bucket, workers, "cpu"): 16})
+    monkeypatch.setattr(tiles, "guess", lambda bucket, platform: 8)
+    assert tiles.choose(bucket, lanes, workers, "cpu", pytest.fail, 100.0, 1000) == size
+
+
 def test_a_bucket_is_compiled_once_and_no_rung_compiles():
     tiles.advance_tile.clear_cache()
     mo.sweep(SPACE, "iris", **BASE | {"epochs": 9}, trials=21, tile=4, halving=True, repeats=2)

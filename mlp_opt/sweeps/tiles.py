@@ -92,10 +92,10 @@ def choose(bucket: Bucket, lanes: int, workers: int, platform: str, seconds: Cal
     """
     share = 2 ** (-(-lanes // workers)).bit_length() // 2  # powers of 2: sweeps of other sizes find the same programs in the cache
     most = min(share, LARGEST.get(platform, 16))
-    key, known = _key(bucket, workers, platform), _remembered()
-    if key in known:
-        return min(int(known[key]), most)
     first = min(guess(bucket, platform), most)
+    key, known = _key(bucket, workers, platform), _remembered()
+    if key in known:  # a small sweep wants some tiles a worker all the same, so that the workers end at about the same time
+        return min(int(known[key]), most if workers == 1 else max(first, share // 4))
     sizes = bucket.spec.model.sizes
     flops = 6 * sum(a * b for a, b in zip(sizes[1:], sizes, strict=False)) * rows * work
     if flops / FLOPS.get(platform, 1e10) / workers < MEASURE_ABOVE_S:
