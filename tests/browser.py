@@ -41,7 +41,7 @@ class Browser:
             address = next(tab["webSocketDebuggerUrl"] for tab in json.load(answer) if tab["type"] == "page")
         self.stack = ExitStack()
         self.socket = self.stack.enter_context(connect(address, max_size=None, open_timeout=30, proxy=None))
-        self.numbers, self.errors, self.requests = itertools.count(1), [], []
+        self.numbers, self.errors, self.requests, self.downloads = itertools.count(1), [], [], {}
         for domain in ("Page", "Runtime", "Log", "Network"):
             self.call(f"{domain}.enable")
         self.resize(width, height)
@@ -78,6 +78,8 @@ class Browser:
             self.requests.append(told["request"]["url"])
         elif kind == "Network.webSocketCreated":
             self.requests.append(told["url"])
+        elif kind in ("Browser.downloadWillBegin", "Browser.downloadProgress"):
+            self.downloads.setdefault(told["guid"], {}).update(told)
 
     def run(self, script: str) -> Any:
         """The value of a script, awaited if it is a promise."""
@@ -101,6 +103,19 @@ class Browser:
                 raise RuntimeError(f"{script}: {self.errors}")
             time.sleep(0.03)
         raise TimeoutError(f"not within {seconds} s: {script}\n{self.errors}")
+
+    def download(self, entry: str, folder: Path, seconds: float = 60) -> Path:
+        """Press an entry of the page's menu; the file it leaves, once the browser says that it is complete."""
+        self.call("Browser.setDownloadBehavior", behavior="allow", downloadPath=str(folder), eventsEnabled=True)
+        self.downloads.clear()
+        self.run(f"[...document.querySelectorAll('.menu .list button')].find((b) => b.textContent.includes('{entry}')).click()")
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            self.run("1")  # events come in beside an answer
+            if done := [one for one in self.downloads.values() if one.get("state") == "completed"]:
+                return folder / done[0]["suggestedFilename"]
+            time.sleep(0.03)
+        raise TimeoutError(f"{entry} was not saved within {seconds} s: {self.downloads}")
 
     def outside(self, url: str) -> list[str]:
         """The addresses of requests that went elsewhere than to the page's server."""
