@@ -1,3 +1,4 @@
+import contextlib
 import csv
 import json
 import signal
@@ -203,6 +204,25 @@ def test_an_interrupted_run_can_be_continued_to_the_same_bits(number, tmp_path, 
         assert (tmp_path / "cut" / name).read_bytes() == (whole / name).read_bytes()
     assert cli.main(["train", "--resume", "cut"]) == 2
     assert "no unfinished run" in capsys.readouterr().err
+
+
+def test_a_run_goes_on_only_with_its_data(tmp_path, monkeypatch, capsys):
+    @contextlib.contextmanager
+    def asked_at_once(stop):
+        stop()
+        yield
+
+    table = "x,y\n" + "".join(f"{x},{x * x % 7}.5\n" for x in range(60))
+    (tmp_path / "t.csv").write_text(table)
+    with monkeypatch.context() as patch:
+        patch.setattr("mlp_opt.commands.train.asked_to_stop", asked_at_once)
+        assert cli.main(["train", "t.csv", "--target", "y", "--hidden", "4", "--epochs", "1000000", "--out", "cut"]) == 130
+    (tmp_path / "t.csv").write_text(table.replace("3,2.5", "3,2.25"))
+    before = (tmp_path / "cut" / "checkpoint.safetensors").read_bytes()
+    capsys.readouterr()
+    assert cli.main(["train", "--resume", "cut"]) == 2
+    assert "the data are not those that the run in cut began with" in capsys.readouterr().err
+    assert (tmp_path / "cut" / "checkpoint.safetensors").read_bytes() == before
 
 
 def test_datasets_lists_every_set(capsys):

@@ -143,18 +143,20 @@ def test_a_checkpoint_comes_back_to_the_bit_and_must_fit(tmp_path):
     X, y = np.random.default_rng(0).normal(size=(20, 3)), np.arange(20) % 2
     model = mo.MLP((3, 4, 2))
     run = mo.fit(model, mo.adam(0.01), X, y, epochs=3, batch_size=4)
-    run_folder.save_checkpoint(tmp_path, run.state, run.history)
-    state, history = run_folder.load_checkpoint(tmp_path, jax.tree.map(jnp.zeros_like, run.state))
+    run_folder.save_checkpoint(tmp_path, run.state, run.history, "data")
+    state, history = run_folder.load_checkpoint(tmp_path, jax.tree.map(jnp.zeros_like, run.state), "data")
     for a, b in zip(jax.tree.leaves(state), jax.tree.leaves(run.state), strict=True):
         np.testing.assert_array_equal(a, b)
     for name in run.history:
         np.testing.assert_array_equal(history[name], run.history[name])
     other = mo.fit(mo.MLP((3, 5, 2)), mo.adam(0.01), X, y, epochs=1, batch_size=4)
     with pytest.raises(mo.InputError, match="does not fit"):
-        run_folder.load_checkpoint(tmp_path, other.state)
+        run_folder.load_checkpoint(tmp_path, other.state, "data")
+    with pytest.raises(mo.InputError, match="the data are not those"):
+        run_folder.load_checkpoint(tmp_path, run.state, "other data")
     (tmp_path / "checkpoint.safetensors").write_bytes(b"12345678")
     with pytest.raises(mo.InputError, match="is damaged"):
-        run_folder.load_checkpoint(tmp_path, run.state)
+        run_folder.load_checkpoint(tmp_path, run.state, "data")
     (tmp_path / "checkpoint.safetensors").unlink()
     assert not run_folder.resumable(tmp_path)
     (tmp_path / "result.json").write_text("{}")

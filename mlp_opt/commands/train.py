@@ -43,7 +43,7 @@ def main(config: TrainConfig, out: Path | None, resume: Path | None, as_json: bo
         )  # fmt: skip
         folder = resume
         if run_folder.resumable(folder):
-            state, history = run_folder.load_checkpoint(folder, init_lane(spec, hparams))
+            state, history = run_folder.load_checkpoint(folder, init_lane(spec, hparams), experiment.data.digest)
     else:
         folder = files.new_folder(out or files.next_folder(Path("runs"), config.dataset))
         files.write(folder / "config.toml", dump_toml(config))
@@ -60,7 +60,7 @@ def main(config: TrainConfig, out: Path | None, resume: Path | None, as_json: bo
             if scalars is not None:
                 scalars.write(history)
             if time.monotonic() - saved >= CHECKPOINT_EVERY_S:
-                run_folder.save_checkpoint(folder, state, history)
+                run_folder.save_checkpoint(folder, state, history, experiment.data.digest)
                 saved = time.monotonic()
             return bool(asked)
 
@@ -69,7 +69,7 @@ def main(config: TrainConfig, out: Path | None, resume: Path | None, as_json: bo
     if scalars is not None:
         scalars.close()
     if run.stopped == "interrupted" and run.state is not None:
-        run_folder.save_checkpoint(folder, run.state, run.history)
+        run_folder.save_checkpoint(folder, run.state, run.history, experiment.data.digest)
         done = len(run.history["epoch"])
         print(f"stopped after epoch {done}; continue with: mlp-opt train --resume {folder}", file=sys.stderr)
         return 130

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -40,6 +42,18 @@ class Dataset:
     def outputs(self) -> int:
         """Outputs of a network for this task."""
         return len(self.classes) if self.task == "multiclass" else len(self.targets)
+
+    @cached_property
+    def digest(self) -> str:
+        """Of the samples: what was stopped goes on only with the data that it began with."""
+        digest = hashlib.sha256(np.ascontiguousarray(self.y).tobytes())
+        if isinstance(self.X, np.ndarray):
+            digest.update(np.ascontiguousarray(self.X).tobytes())
+        else:
+            for column in self.X:
+                digest.update(repr((column.name, column.dtype)).encode())
+                digest.update(column.cast(pl.String).fill_null("\0").str.join("\n").item().encode())
+        return digest.hexdigest()
 
 
 def of(data: Any, y: Any, task: str | None = None, kinds: Mapping[str, str] | None = None) -> Dataset:

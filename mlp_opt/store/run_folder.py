@@ -42,10 +42,10 @@ def load_history(folder: Path) -> dict[str, np.ndarray]:
     return dict(zip(rows[0], columns, strict=True))
 
 
-def save_checkpoint(folder: Path, state: LaneState, history: dict[str, np.ndarray]) -> None:
-    """The whole state of the lane, and its history, so that the run can go on."""
+def save_checkpoint(folder: Path, state: LaneState, history: dict[str, np.ndarray], data: str) -> None:
+    """The whole state of the lane, and its history, so that the run can go on. data: a digest of the samples."""
     save_history(folder, history)
-    files.write(folder / CHECKPOINT, arrays.dump(dict(_named(state))))
+    files.write(folder / CHECKPOINT, arrays.dump(dict(_named(state)), {"data": data}))
 
 
 def resumable(folder: Path) -> bool:
@@ -57,10 +57,12 @@ def resumable(folder: Path) -> bool:
     return False
 
 
-def load_checkpoint(folder: Path, like: LaneState) -> tuple[LaneState, dict[str, np.ndarray]]:
-    """(state, history) of a run to continue; `like` gives structure, shapes and dtypes."""
+def load_checkpoint(folder: Path, like: LaneState, data: str) -> tuple[LaneState, dict[str, np.ndarray]]:
+    """(state, history) of a run to continue; `like` gives structure, shapes and dtypes. InputError if the data were changed."""
     where = folder / CHECKPOINT
     saved = arrays.load(where)
+    if arrays.metadata(where).get("data") != data:
+        raise InputError(f"the data are not those that the run in {folder} began with; train anew in another folder")
     leaves = []
     for name, leaf in _named(like):
         found = saved.get(name)

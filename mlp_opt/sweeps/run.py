@@ -105,9 +105,9 @@ def _run(study: Study, folder: SweepFolder, on_progress: Callable[[Engine], None
         eta=study.settings.eta, top=max(study.settings.top, SHOWN), workers=study.settings.workers,
     )  # fmt: skip
     engine.stop = stop or engine.stop
-    sizes = folder.load_plan(study.digest)
+    sizes = folder.load_plan(study.data.digest)
     if sizes is None:
-        folder.save_plan(engine.choose_tiles(study.settings.tile), study.digest)
+        folder.save_plan(engine.choose_tiles(study.settings.tile), study.data.digest)
     else:
         for bucket, size in zip(study.plan.buckets, sizes, strict=True):
             bucket.tile = size

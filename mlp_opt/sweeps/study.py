@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, get_type_hints
-
-import numpy as np
-import polars as pl
 
 from .. import experiment, metrics, train
 from ..config import SweepConfig, TrainConfig, load_sweep_toml, typed
@@ -53,18 +49,6 @@ class Study:
     def brackets(self) -> tuple[halving.Bracket, ...]:
         s = self.settings
         return halving.brackets(len(self.trials), self.config.epochs, s.halving, s.brackets, s.min_epochs, s.eta, s.sweep_seed)
-
-    @cached_property
-    def digest(self) -> str:
-        """Of the data: a sweep goes on only with the data that it began with."""
-        digest = hashlib.sha256(np.ascontiguousarray(self.data.y).tobytes())
-        if isinstance(self.data.X, np.ndarray):
-            digest.update(np.ascontiguousarray(self.data.X).tobytes())
-        else:
-            for column in self.data.X:
-                digest.update(repr((column.name, column.dtype)).encode())
-                digest.update(column.cast(pl.String).fill_null("\0").str.join("\n").item().encode())
-        return digest.hexdigest()
 
     def datasets(self) -> list[Data]:
         """The training and validation samples of each fold, scaled, as arrays that the lanes read."""
