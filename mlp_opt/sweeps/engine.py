@@ -1,8 +1,8 @@
 """The engine: tiles onto workers, rungs, results; everything that is needed to go on is on the disk before it counts.
 
 One worker a core (threads: one compiled tile each) or one a device. A worker trains a tile from the start of its rung
-to the end; this thread deals tiles out, writes what comes back and decides who goes on. Memory holds the tiles in
-flight, a few numbers a lane, and the best models; the rest is in the folder.
+to the end; this thread begins tiles and deals them out, writes what comes back and decides who goes on. Memory holds
+the tiles in flight, a few numbers a lane, and the best models; the rest is in the folder.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from .plan import Bucket, Plan
 from .pool import Pool
 from .worker import Done, Progress, Task, Trainer, packed
 
-AHEAD = 2  # tiles that wait for a worker, so that none waits for this thread
+AHEAD = 2  # tiles at most that wait for a worker, begun, so that none waits for this thread
 
 
 class Engine:
@@ -80,9 +80,9 @@ class Engine:
         pool = ThreadPoolExecutor(self.workers)
         try:
             while (queue and not self.stop.is_set()) or flying:
-                while queue and len(flying) < self.workers + AHEAD and not self.stop.is_set():
+                while queue and len(flying) < self.workers + min(self.workers, AHEAD) and not self.stop.is_set():
                     task = self._pick(queue, set(flying.values()))
-                    flying[pool.submit(self.trainer.train, task, self.stop)] = task
+                    flying[pool.submit(self.trainer.train, task, self.trainer.begin(task), self.stop)] = task
                 finished, _ = wait(flying, timeout=0.25, return_when=FIRST_COMPLETED)
                 for future in finished:
                     task, done = flying.pop(future), future.result()

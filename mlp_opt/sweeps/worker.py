@@ -13,7 +13,7 @@ import jax
 import numpy as np
 
 from ..errors import InputError
-from ..lane import COLUMNS, HISTORY_ROWS, Data, LaneState
+from ..lane import COLUMNS, HISTORY_ROWS, Data, HParams, LaneState
 from ..store.sweep_folder import SweepFolder
 from . import tiles
 from .plan import Plan
@@ -33,6 +33,14 @@ class Task(NamedTuple):
     first: int
     until: int
     last: bool
+
+
+class Begun(NamedTuple):
+    """A tile that can go on at once: hyperparameters and state, on the device, and its history (lanes, epochs, columns) so far."""
+
+    hparams: HParams
+    state: LaneState
+    history: np.ndarray
 
 
 class Done(NamedTuple):
@@ -71,7 +79,14 @@ class Trainer:
         self._epoch_s: dict[int, float] = {}  # of a tile of the bucket, to size the calls
         self._busy = [0] * len(self.devices)  # workers on each
 
-    def train(self, task: Task, stop: threading.Event) -> Done | None:
+    def begin(self, task: Task) -> Begun | None:
+        """Begin a tile that waits for a worker, so that it does not wait for Python then. None if only its worker can."""
+        bucket = self.plan.buckets[task.bucket]
+        if len(self.devices) > 1 or ("draw", bucket.spec.model, bucket.tile, 0) not in self.compiled:
+            return None
+        return self._begin(task, 0)
+
+    def train(self, task: Task, begun: Begun | None, stop: threading.Event) -> Done | None:
         """Train a tile to the end of its rung on the device with the fewest tiles; None if stopped before (and saved)."""
         if stop.is_set():
             return None
@@ -79,17 +94,17 @@ class Trainer:
             device = self._busy.index(min(self._busy))
             self._busy[device] += 1
         try:
-            return self._train(task, device, stop)
+            return self._train(task, begun, device, stop)
         finally:
             with self._lock:
                 self._busy[device] -= 1
 
-    def _train(self, task: Task, device: int, stop: threading.Event) -> Done | None:
+    def _train(self, task: Task, begun: Begun | None, device: int, stop: threading.Event) -> Done | None:
         start, plan, bucket = time.perf_counter(), self.plan, self.plan.buckets[task.bucket]
-        d, spec, shared = self.devices[device], bucket.spec, plan.shared_order
-        hparams = tiles.on(d, plan.hparams(bucket, tiles.filled(task.lanes, bucket.tile)))
+        spec, shared = bucket.spec, plan.shared_order
         data = self.data[device][plan.identity(task.lanes[0]).fold]
-        state, history = self._start(task, hparams, device)
+        hparams, state, history = begun or self._begin(task, device)
+        del begun  # the state is overwritten
         first, saved = history.shape[1], time.monotonic()
         running = first < task.until
         while running:
@@ -122,25 +137,25 @@ class Trainer:
         history = np.concatenate([history, rest], axis=1)
         return Done(tiles.fetched(state), history, test, time.perf_counter() - start)
 
-    def _start(self, task: Task, hparams: Any, device: int) -> tuple[LaneState, np.ndarray]:
-        """(state, history so far) of a tile: where it was stopped, or from the rung before, or new."""
-        bucket, shared = self.plan.buckets[task.bucket], self.plan.shared_order
+    def _begin(self, task: Task, device: int) -> Begun:
+        """A tile where it was stopped, or from the rung before, or new."""
+        bucket, shared, d = self.plan.buckets[task.bucket], self.plan.shared_order, self.devices[device]
+        hparams = tiles.on(d, self.plan.hparams(bucket, tiles.filled(task.lanes, bucket.tile)))
         part = self.folder.load(f"states/part-{task.key}")
         if part is None and task.rung == 0:
             with self._once(("draw", bucket.spec.model, bucket.tile, device)):
                 new = tiles.init_tile(bucket.spec, shared, hparams)
-            return new, np.zeros((bucket.tile, 0, len(COLUMNS)), new.best_value.dtype)
+            return Begun(hparams, new, np.zeros((bucket.tile, 0, len(COLUMNS)), new.best_value.dtype))
         like = jax.eval_shape(lambda h: tiles.init_tile(bucket.spec, shared, h), hparams)
-        d = self.devices[device]
         if part is not None:
             state, history = _unpacked(part, like)
-            return tiles.on(d, state), history
+            return Begun(hparams, tiles.on(d, state), history)
         files: dict[str, dict[str, np.ndarray]] = {}
         picked = []
         for lane in tiles.filled(task.lanes, bucket.tile):
             picked.append(self.saved(task.bracket, task.rung - 1, lane, files))
         state, history = _unpacked({name: np.stack([p[name] for p in picked]) for name in picked[0]}, like)
-        return tiles.on(d, state), history
+        return Begun(hparams, tiles.on(d, state), history)
 
     def saved(self, bracket: int, rung: int, lane: int, files: dict[str, dict[str, np.ndarray]] | None = None) -> dict[str, Any]:
         """The state of a lane at the end of a rung. files: what has been read already."""
