@@ -109,7 +109,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     def _classes(self, y: np.ndarray, classes: Any, first: bool, incremental: bool) -> bool:
         """Set or check classes_; whether y holds several labels at once."""
         check_classification_targets(y)
-        several = type_of_target(y) == "multilabel-indicator"
+        several = y.ndim == 2 and type_of_target(y) == "multilabel-indicator"
         if y.ndim == 2 and not several:
             raise InputError(f"y of shape {y.shape} must hold one label a row, or be an indicator matrix of 0 and 1")
         seen = np.arange(y.shape[1]) if several else np.unique(y)
