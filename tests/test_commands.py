@@ -214,9 +214,8 @@ def test_a_run_goes_on_only_with_its_data(tmp_path, monkeypatch, capsys):
 
     table = "x,y\n" + "".join(f"{x},{x * x % 7}.5\n" for x in range(60))
     (tmp_path / "t.csv").write_text(table)
-    with monkeypatch.context() as patch:
-        patch.setattr("mlp_opt.commands.train.asked_to_stop", asked_at_once)
-        assert cli.main(["train", "t.csv", "--target", "y", "--hidden", "4", "--epochs", "1000000", "--out", "cut"]) == 130
+    monkeypatch.setattr("mlp_opt.commands.train.asked_to_stop", asked_at_once)
+    assert cli.main(["train", "t.csv", "--target", "y", "--hidden", "4", "--epochs", "1000000", "--out", "cut"]) == 130
     (tmp_path / "t.csv").write_text(table.replace("3,2.5", "3,2.25"))
     before = (tmp_path / "cut" / "checkpoint.safetensors").read_bytes()
     capsys.readouterr()
