@@ -129,7 +129,7 @@ def advance(
     """Go on from epoch `first` until `until` epochs are done, or HISTORY_ROWS more.
 
     A lane that has stopped (see `running`) is carried along: its weights, counts and best stay as they are.
-    No branch and no early end here: under vmap either would give every array in the loop a lane axis.
+    No branch round an epoch and no early end here: under vmap either would give every array in the loop a lane axis.
     Returns (state, history). history: a row an epoch (COLUMNS), NaN where the lane had stopped. train_loss
     is the objective, penalty and label smoothing included, averaged over the epoch's batches as they were
     when each was trained on; train_score likewise. val_loss is the plain loss after the epoch.
@@ -140,7 +140,6 @@ def advance(
     wide = widen(jnp.dtype(spec.dtype))
     var = metrics.variance(spec.model.loss, data.y, spec.model.sizes[-1], wide, _weights(data, wide))
     first = jnp.asarray(first, jnp.int32)
-    order_key = None if hparams.data_seed is None else _key(hparams.data_seed, _ORDER)
 
     def going(carry: Any) -> Bool[Array, ""]:
         done, _, _ = carry
@@ -148,9 +147,9 @@ def advance(
 
     def epoch(carry: Any) -> Any:
         done, state, history = carry
-        batches = _batches(spec, data.X.shape[0], data.rows, order_key, first + done)
+        batches = _batches(spec, data.X.shape[0], data.rows, hparams.data_seed, first + done)
         state, measured = _epoch(spec, state, hparams, data, var, batches)
-        return done + 1, state, history.at[done].set(measured)
+        return done + 1, state, jax.lax.dynamic_update_index_in_dim(history, measured, done, 0)
 
     history = jnp.full((HISTORY_ROWS, len(COLUMNS)), jnp.nan, var.dtype)
     _, state, history = jax.lax.while_loop(going, epoch, (jnp.zeros((), jnp.int32), state, history))
@@ -192,14 +191,14 @@ def _weights(data: Data, dtype: Any) -> Array | None:
     return real if data.weight is None else real * data.weight.astype(dtype)
 
 
-def _batches(spec: LaneSpec, n: int, real: Any, key: Array | None, epoch: Any) -> tuple[Int[Array, "steps batch"], Any]:
+def _batches(spec: LaneSpec, n: int, real: Any, seed: Any, epoch: Any) -> tuple[Int[Array, "steps batch"], Any]:
     """An epoch's batches: rows of the data, each exactly once, and which are real (None if all are)."""
     batch = spec.batch_size
     steps = -(-n // batch)
-    if key is None:
+    if seed is None:
         order = jnp.arange(n)
     else:
-        bits = jax.random.bits(jax.random.fold_in(key, epoch), (n,), jnp.uint32)
+        bits = jax.random.bits(_key(seed, _ORDER, epoch), (n,), jnp.uint32)
         if real is not None:  # bits do not depend on n: the real samples come in the order that they have alone
             bits = jnp.where(jnp.arange(n, dtype=jnp.int32) < real, bits, jnp.uint32(2**32 - 1))
         order = _shuffled(bits)
@@ -225,19 +224,15 @@ def _epoch(
     alive, steps = running(state, hparams), len(batches[0])
 
     def step(carry: Any, picked: Any) -> Any:
-        return _step(spec, carry, hparams, data, var, state.step, *picked)
+        return _step(spec, carry, hparams, data, var, state.step, *picked), None
 
-    carry = (state.params, state.opt_state, alive)
-    (params, opt_state, _), (values, totals, hits) = jax.lax.scan(step, carry, (jnp.arange(steps, dtype=jnp.int32), *batches))
-    total = jnp.sum(totals)
-    train = jnp.stack([jnp.sum(totals * values), jnp.sum(hits)]) / jnp.where(total == 0, 1, total)
+    carry = (state.params, state.opt_state, alive.astype(jnp.int32) - 1, jnp.zeros(3, var.dtype))
+    (params, opt_state, good, sums), _ = jax.lax.scan(step, carry, (jnp.arange(steps, dtype=jnp.int32), *batches))
+    train = sums[1:] / jnp.where(sums[0] == 0, 1, sums[0])
 
-    bad = ~jnp.isfinite(values)
-    blew_up = alive & jnp.any(bad)
-    done = jnp.where(blew_up, jnp.argmax(bad).astype(jnp.int32) + 1, steps)
-    sound = jnp.isfinite(jnp.concatenate([p.ravel() for p in jax.tree.leaves(params)]))  # no objective has seen the last update
-    blew_up = blew_up | (alive & ~jnp.all(sound))
-    count = state.step + jnp.where(alive, done, 0)
+    zero = jnp.sum(0 * jnp.concatenate([p.ravel() for p in jax.tree.leaves(params)]))  # or NaN: no objective has seen the last update
+    blew_up = alive & ((good < steps) | ~jnp.isfinite(zero))
+    count = state.step + jnp.where(alive, jnp.minimum(good + 1, steps), 0)
     if data.X_val is None or data.y_val is None:
         val = jnp.full((2,), jnp.nan, var.dtype)
     else:
@@ -254,7 +249,7 @@ def _epoch(
     state = LaneState(
         params,
         opt_state,
-        best=jax.tree.map(lambda new, old: jnp.where(better, new, old), params, state.best),
+        best=jax.lax.cond(better, lambda new, old: new, lambda new, old: old, params, state.best),
         best_value=jnp.where(better, value, state.best_value),
         best_epoch=jnp.where(better, epoch, state.best_epoch),
         epoch=epoch,
@@ -265,21 +260,19 @@ def _epoch(
     return state, jnp.where(alive, jnp.concatenate([train, val]), jnp.nan)
 
 
-def _step(
-    spec: LaneSpec, carry: Any, hparams: HParams, data: Data, var: Array, before: Array, i: Array, rows: Array, real: Any
-) -> tuple[Any, tuple[Array, Array, Array]]:
-    """Update number before + i: the carry, and (objective, weight, summed scores) of the batch.
+def _step(spec: LaneSpec, carry: Any, hparams: HParams, data: Data, var: Array, before: Array, i: Array, rows: Array, real: Any) -> Any:
+    """Update number before + i. The carry: weights, optimizer, good steps, sums of (weight, objective, scores) over the batches.
 
-    From a step whose objective is not finite on (ok is False) the weights are left as they are.
+    From a step whose objective is not finite on (good stays what it is) the weights are left as they are.
     """
-    params, opt_state, ok = carry
+    params, opt_state, good, sums = carry
     X, y = data.X[rows], data.y[rows]
     weight = None if data.weight is None else data.weight[rows].astype(var.dtype)
     if real is not None:
         weight = real.astype(var.dtype) if weight is None else jnp.where(real, weight, 0)
     options: dict[str, Any] = {}
     if hparams.dropout is not None:
-        key = jax.random.fold_in(_key(hparams.seed, _DROPOUT), before + i)
+        key = _key(hparams.seed, _DROPOUT, before + i)
         options = {"dropout": hparams.dropout, "key": key}
     if hparams.label_smoothing is not None:
         options["label_smoothing"] = hparams.label_smoothing
@@ -291,14 +284,17 @@ def _step(
     value, grads, trace = backward(spec.model, params, X, y, sample_weight=weight, l1=l1, l2=l2, **options)
     before_update = opt_state
     updates, opt_state = hparams.optimizer.update(grads, opt_state, params)
-    ok = ok & jnp.isfinite(value)
+    ok = (good == i) & jnp.isfinite(value)
     if hparams.tol is not None:  # such a lane may go on, at another rate
         opt_state = jax.tree.map(lambda new, old: jnp.where(ok, new, old), opt_state, before_update)
     params = jax.tree.map(lambda new, old: jnp.where(ok, new, old), apply_updates(params, updates), params)
     a_L = trace.a[-1].astype(var.dtype)
     scores = metrics.score(spec.model.loss, a_L, y, var, spec.model.activations[-1])
-    return (params, opt_state, ok), (value, total, jnp.sum(scores if weight is None else weight * scores))
+    hits = jnp.sum(scores if weight is None else weight * scores)
+    return params, opt_state, good + ok.astype(jnp.int32), sums + jnp.stack([total, total * value, hits])
 
 
-def _key(seed: Any, purpose: int) -> Array:
-    return jax.random.fold_in(jax.random.key(seed), purpose)
+def _key(seed: Any, *numbers: Any) -> Array:
+    """The key of a seed with numbers folded in, one after the other: in a loop, so that threefry is compiled once."""
+    folded = jnp.stack([jnp.asarray(number, jnp.uint32) for number in numbers])
+    return jax.lax.scan(lambda key, number: (jax.random.fold_in(key, number), None), jax.random.key(seed), folded)[0]
