@@ -93,6 +93,14 @@ def test_importing_the_package_starts_no_device():
     assert run.stdout == "False\n", run.stderr
 
 
+def test_fit_loads_no_library_that_it_does_not_need():
+    probe = "import mlp_opt as mo, sys; mo.fit, mo.adam; print(*sys.modules)"
+    run = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True)
+    loaded = {name.split(".")[0] for name in run.stdout.split()}
+    assert "jax" in loaded, run.stderr
+    assert not loaded & {"absl", "chex", "optax", "sklearn", "matplotlib", "polars", "tyro", "rich"}
+
+
 def test_nothing_unpickles_or_evaluates():
     for path in FILES:
         names = {node.id for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Name)}

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Int, PyTree
 
 from ..bound import Bound, Number
-from .base import Optimizer, Rate, accumulator, decay_mask, increment, leafwise, pair, rate, zero_count
+from .base import Optimizer, Rate, accumulator, decay_mask, increment, leafwise, rate, zero_count
 
 
 class AdadeltaState(NamedTuple):
@@ -40,7 +40,7 @@ def adadelta(
     """
     alpha = 1.0 if learning_rate is None else learning_rate
     decay = None if isinstance(weight_decay, (int, float)) and weight_decay == 0 else weight_decay
-    return pair(Bound(_init), Bound(_update, learning_rate=alpha, rho=rho, eps=eps, weight_decay=decay, mask=weight_decay_mask))
+    return Optimizer(Bound(_init), Bound(_update, learning_rate=alpha, rho=rho, eps=eps, weight_decay=decay, mask=weight_decay_mask))
 
 
 def _init(params):

@@ -16,7 +16,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Int, PyTree
 
 from ..bound import Bound, Number
-from .base import Optimizer, Rate, accumulator, increment, leafwise, pair, rate, zero_count
+from .base import Optimizer, Rate, accumulator, increment, leafwise, rate, zero_count
 
 
 class AdaGradState(NamedTuple):
@@ -38,7 +38,7 @@ def adagrad(
     A weight whose gradients have all been 0 stays where it is.
     """
     init = Bound(_init, initial=initial_accumulator_value)
-    return pair(init, Bound(_update, learning_rate=learning_rate, eps=eps, eps_in_sqrt=eps_in_sqrt))
+    return Optimizer(init, Bound(_update, learning_rate=learning_rate, eps=eps, eps_in_sqrt=eps_in_sqrt))
 
 
 def _init(params, *, initial):

@@ -20,7 +20,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Int, PyTree
 
 from ..bound import Bound, Number
-from .base import Optimizer, Rate, accumulator, decay_mask, increment, leafwise, pair, rate, zero_count
+from .base import Optimizer, Rate, accumulator, decay_mask, increment, leafwise, rate, zero_count
 
 
 class AdamState(NamedTuple):
@@ -96,12 +96,12 @@ def amsgrad(
     """Adam with the largest v_hat so far under the root, so rates never grow; equal to optax.amsgrad."""
     numbers = {"learning_rate": learning_rate, "b1": b1, "b2": b2, "eps": eps, "eps_root": eps_root}
     flags = {"correct_m": bias_correction_mu, "correct_v": bias_correction_nu}
-    return pair(Bound(_init, mu_dtype=mu_dtype, with_max=True), Bound(_amsgrad_update, **numbers, **flags))
+    return Optimizer(Bound(_init, mu_dtype=mu_dtype, with_max=True), Bound(_amsgrad_update, **numbers, **flags))
 
 
 def _adam(learning_rate, b1, b2, eps, eps_root, mu_dtype, **rest):
     numbers = {"learning_rate": learning_rate, "b1": b1, "b2": b2, "eps": eps, "eps_root": eps_root}
-    return pair(Bound(_init, mu_dtype=mu_dtype), Bound(_adam_update, **numbers, **rest))
+    return Optimizer(Bound(_init, mu_dtype=mu_dtype), Bound(_adam_update, **numbers, **rest))
 
 
 def _init(params, *, mu_dtype, with_max=False):

@@ -14,7 +14,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Int, PyTree
 
 from ..bound import Bound, Number
-from .base import Optimizer, Rate, accumulator, increment, leafwise, pair, rate, zero_count
+from .base import Optimizer, Rate, accumulator, increment, leafwise, rate, zero_count
 
 
 class AdamaxState(NamedTuple):
@@ -27,7 +27,7 @@ class AdamaxState(NamedTuple):
 
 def adamax(learning_rate: Rate, b1: Number = 0.9, b2: Number = 0.999, eps: Number = 1e-8) -> Optimizer:
     """Adamax, equal to optax.adamax."""
-    return pair(Bound(_init), Bound(_update, learning_rate=learning_rate, b1=b1, b2=b2, eps=eps))
+    return Optimizer(Bound(_init), Bound(_update, learning_rate=learning_rate, b1=b1, b2=b2, eps=eps))
 
 
 def _init(params):

@@ -14,7 +14,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Int, PyTree
 
 from ..bound import Bound, Number
-from .base import Optimizer, Rate, accumulator, decay_mask, increment, leafwise, pair, rate, zero_count
+from .base import Optimizer, Rate, accumulator, decay_mask, increment, leafwise, rate, zero_count
 
 
 class LionState(NamedTuple):
@@ -34,7 +34,7 @@ def lion(
 ) -> Optimizer:
     """Lion, equal to optax.lion. mask as in adamw; update raises ValueError without params."""
     numbers = {"learning_rate": learning_rate, "b1": b1, "b2": b2, "weight_decay": weight_decay}
-    return pair(Bound(_init, mu_dtype=mu_dtype), Bound(_update, **numbers, mask=mask))
+    return Optimizer(Bound(_init, mu_dtype=mu_dtype), Bound(_update, **numbers, mask=mask))
 
 
 def _init(params, *, mu_dtype):

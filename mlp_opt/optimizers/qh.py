@@ -14,13 +14,13 @@ import jax.numpy as jnp
 
 from ..bound import Bound, Number
 from .adam import AdamState
-from .base import Optimizer, Rate, accumulator, increment, leafwise, pair, rate, zero_count
+from .base import Optimizer, Rate, accumulator, increment, leafwise, rate, zero_count
 from .sgd import SGDState
 
 
 def qhm(learning_rate: Rate, momentum: Number = 0.999, nu: Number = 0.7) -> Optimizer:
     """QHM; `momentum` is the paper's beta. The defaults are the paper's rule of thumb."""
-    return pair(Bound(_qhm_init), Bound(_qhm_update, learning_rate=learning_rate, momentum=momentum, nu=nu))
+    return Optimizer(Bound(_qhm_init), Bound(_qhm_update, learning_rate=learning_rate, momentum=momentum, nu=nu))
 
 
 def qhadam(
@@ -34,7 +34,7 @@ def qhadam(
 ) -> Optimizer:
     """QHAdam. The defaults are the paper's rule of thumb."""
     numbers = {"learning_rate": learning_rate, "b1": b1, "b2": b2, "eps": eps, "eps_root": eps_root}
-    return pair(Bound(_qhadam_init), Bound(_qhadam_update, **numbers, nu1=nu1, nu2=nu2))
+    return Optimizer(Bound(_qhadam_init), Bound(_qhadam_update, **numbers, nu1=nu1, nu2=nu2))
 
 
 def _qhm_init(params):

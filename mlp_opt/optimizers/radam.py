@@ -14,7 +14,7 @@ import jax.numpy as jnp
 
 from ..bound import Bound, Number
 from .adam import AdamState
-from .base import Optimizer, Rate, accumulator, increment, leafwise, pair, rate, zero_count
+from .base import Optimizer, Rate, accumulator, increment, leafwise, rate, zero_count
 
 
 def radam(
@@ -30,7 +30,7 @@ def radam(
 ) -> Optimizer:
     """RAdam, equal to optax.radam. eps_hat: eps before the bias correction, as torch has it."""
     numbers = {"learning_rate": learning_rate, "b1": b1, "b2": b2, "eps": eps, "eps_root": eps_root}
-    return pair(Bound(_init), Bound(_update, **numbers, threshold=threshold, nesterov=nesterov, eps_hat=eps_hat))
+    return Optimizer(Bound(_init), Bound(_update, **numbers, threshold=threshold, nesterov=nesterov, eps_hat=eps_hat))
 
 
 def _init(params):

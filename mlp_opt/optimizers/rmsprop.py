@@ -16,7 +16,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Int, PyTree
 
 from ..bound import Bound, Number
-from .base import Optimizer, Rate, accumulator, increment, leafwise, pair, rate, zero_count
+from .base import Optimizer, Rate, accumulator, increment, leafwise, rate, zero_count
 
 
 class RMSPropState(NamedTuple):
@@ -47,7 +47,7 @@ def rmsprop(
     """
     init = Bound(_init, initial=initial_scale, centered=centered, with_momentum=momentum is not None)
     flags = {"centered": centered, "eps_in_sqrt": eps_in_sqrt, "nesterov": nesterov, "correct": bias_correction}
-    return pair(init, Bound(_update, learning_rate=learning_rate, decay=decay, eps=eps, momentum=momentum, **flags))
+    return Optimizer(init, Bound(_update, learning_rate=learning_rate, decay=decay, eps=eps, momentum=momentum, **flags))
 
 
 def _init(params, *, initial, centered, with_momentum):

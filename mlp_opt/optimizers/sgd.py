@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 from jaxtyping import Array, Int, PyTree
 
 from ..bound import Bound, Number
-from .base import Optimizer, Rate, accumulator, increment, leafwise, pair, rate, zero_count
+from .base import Optimizer, Rate, accumulator, increment, leafwise, rate, zero_count
 
 
 class SGDState(NamedTuple):
@@ -43,7 +43,7 @@ def sgd(
     nesterov steps along g + mu m instead of m. accumulator_dtype: of m; default at least float32.
     """
     init = Bound(_init, with_momentum=momentum is not None, dtype=accumulator_dtype)
-    return pair(init, Bound(_sgd, learning_rate=learning_rate, momentum=momentum, nesterov=nesterov))
+    return Optimizer(init, Bound(_sgd, learning_rate=learning_rate, momentum=momentum, nesterov=nesterov))
 
 
 def momentum(
@@ -58,7 +58,7 @@ def momentum(
     nesterov: w <- w + mu m - alpha g with the new m. accumulator_dtype: of m; default at least float32.
     """
     init = Bound(_init, with_momentum=True, dtype=accumulator_dtype)
-    return pair(init, Bound(_velocity, learning_rate=learning_rate, momentum=momentum, nesterov=nesterov))
+    return Optimizer(init, Bound(_velocity, learning_rate=learning_rate, momentum=momentum, nesterov=nesterov))
 
 
 def _init(params, *, with_momentum, dtype):

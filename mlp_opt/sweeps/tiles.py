@@ -34,7 +34,8 @@ MEASURE_ABOVE_S = 20.0  # where a bucket takes longer than this, a few tile size
 
 
 def _axes(shared_order: bool) -> HParams:
-    return HParams(optimizer=0, data_seed=None if shared_order else 0, **dict.fromkeys(HParams._fields[1:2] + HParams._fields[3:], 0))
+    axes: dict[str, Any] = dict.fromkeys(HParams._fields, 0)
+    return HParams(**axes | {"data_seed": None if shared_order else 0})
 
 
 def init_tile(spec: LaneSpec, shared_order: bool, hparams: HParams) -> LaneState:
