@@ -88,6 +88,12 @@ class Browser:
             raise RuntimeError(json.dumps(found["exceptionDetails"])[:800])
         return found["result"].get("value")
 
+    def forget(self) -> None:
+        """An empty page, and nothing kept of what the one before asked for or met (it may still be calling for its server)."""
+        self.call("Page.navigate", url="about:blank")
+        self.errors.clear()
+        self.requests.clear()
+
     def open(self, url: str) -> None:
         """Go to an address, as if typed into an empty page."""
         self.call("Page.navigate", url="about:blank")

@@ -31,8 +31,7 @@ DRAWN = "JSON.parse(document.querySelectorAll('.layer')[1]?.dataset.drawn ?? 'nu
 @pytest.fixture
 def page(url, chromium):
     """A fresh page with its paths drawn; at the end, no error and no request outside."""
-    chromium.errors.clear()
-    chromium.requests.clear()
+    chromium.forget()
     chromium.call("Emulation.clearDeviceMetricsOverride")
     chromium.resize(1280, 900)
     show(chromium, url)
@@ -317,8 +316,7 @@ def test_the_saved_page_works_from_the_disk_without_a_network(chromium, tmp_path
     body = {"surface": "booth", "methods": [{"name": "sgd", "rate": 0.05}, {"name": "adam", "rate": 0.5}], "start": [4, -4], "steps": 50}
     file = tmp_path / "race.html"
     file.write_text(bake.page(body, maps=[("basins", "adam")]))
-    chromium.errors.clear()
-    chromium.requests.clear()
+    chromium.forget()
     chromium.resize(1280, 900)
     chromium.call("Network.emulateNetworkConditions", offline=True, latency=0, downloadThroughput=-1, uploadThroughput=-1)
     try:

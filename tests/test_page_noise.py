@@ -23,8 +23,7 @@ TABLES = "[...document.querySelectorAll('.facts tr')].map((row) => row.textConte
 @pytest.fixture
 def page(url, chromium):
     """The tab with all its numbers; at the end, no error and no request outside."""
-    chromium.errors.clear()
-    chromium.requests.clear()
+    chromium.forget()
     chromium.resize(1280, 900)
     show(chromium, url + "#noise")
     yield chromium

@@ -25,8 +25,7 @@ BODY = {"hidden": [3], "batch": 50, "methods": [{"name": "adam", "rate": 0.05}]}
 @pytest.fixture
 def page(url, chromium):
     """The tab with a small network drawn; at the end, no error and no request outside."""
-    chromium.errors.clear()
-    chromium.requests.clear()
+    chromium.forget()
     chromium.call("Emulation.clearDeviceMetricsOverride")
     chromium.resize(1280, 900)
     chromium.call("Emulation.setFocusEmulationEnabled", enabled=True)

@@ -37,8 +37,7 @@ def root(made_runs):
 @pytest.fixture
 def page(url, chromium, root):
     """A browser that may go to any address of the page; at the end, no error and no request outside."""
-    chromium.errors.clear()
-    chromium.requests.clear()
+    chromium.forget()
     chromium.resize(1280, 900)
     yield chromium
     chromium.run("1")  # what it has still to tell

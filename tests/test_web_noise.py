@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from mlp_opt.diagnose import batches, noise, spread
@@ -200,6 +200,9 @@ values = st.recursive(leaves, lambda v: st.lists(v, max_size=3) | st.dictionarie
 
 
 @settings(max_examples=150, deadline=None)
+@example({"batch": "\n"})
+@example({"rate": "1\n"})
+@example({"start": "\r\n"})
 @given(st.dictionaries(st.sampled_from([*tab.RUN, "at", "else"]), values, max_size=4))
 def test_random_requests_are_read_or_refused_with_one_line(body):
     with tab.computing():

@@ -105,26 +105,26 @@ def number(value: Any, where: str, low: float = -math.inf, high: float = math.in
     fits = isinstance(value, (int, float)) and not isinstance(value, bool) and -1e300 < value < 1e300
     if not (fits and low <= value <= high):
         span = "" if low == -math.inf and high == math.inf else f" from {low:g} to {high:g}"
-        raise InputError(f"{where} must be a number{span}, got {str(value)[:40]}")
+        raise InputError(f"{where} must be a number{span}, got {repr(value)[:40]}")
     return float(value)
 
 
 def whole(value: Any, where: str, low: int, high: int) -> int:
     """A whole number from low to high."""
     if type(value) is not int or not low <= value <= high:
-        raise InputError(f"{where} must be a whole number from {low} to {high}, got {str(value)[:40]}")
+        raise InputError(f"{where} must be a whole number from {low} to {high}, got {repr(value)[:40]}")
     return value
 
 
 def pair(value: Any, where: str) -> tuple[float, float]:
     """Two finite numbers."""
     if not isinstance(value, list) or len(value) != 2:
-        raise InputError(f"{where} must be two numbers, got {str(value)[:40]}")
+        raise InputError(f"{where} must be two numbers, got {repr(value)[:40]}")
     return number(value[0], where), number(value[1], where)
 
 
 def text(value: Any, where: str, longest: int) -> str:
     """A text of at most `longest` characters."""
     if not isinstance(value, str) or len(value) > longest:
-        raise InputError(f"{where} must be a text of at most {longest} characters, got {str(value)[:40]!r}")
+        raise InputError(f"{where} must be a text of at most {longest} characters, got {repr(value)[:40]}")
     return value
