@@ -27,7 +27,7 @@ Rate = Number | Schedule
 
 
 class Optimizer(NamedTuple):
-    """The pair. optax's chain and wrappers take it as one of their own; to import optax for its class alone costs 0.1 s and 7 MB."""
+    """The pair. optax's chain and wrappers take it as one of their own; to import optax for its class alone costs 0.2 s and 5 MB."""
 
     init: Any
     update: Any
