@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from mlp_opt import cli
 from mlp_opt.optimizers.conventions import CONVENTIONS, LIBRARIES, UNREACHED
 
 ROOT = Path(__file__).parent.parent
@@ -33,29 +34,30 @@ def test_python_blocks_run_one_after_the_other(tmp_path):
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("commands", ["mlp-opt", "scripts/bench"])
-def test_shell_blocks_run_one_after_the_other(tmp_path, commands):
+def test_the_commands_run_one_after_the_other(tmp_path, monkeypatch, capsys):
+    """In this process: what the commands import and compile alike is imported and compiled once."""
     (tmp_path / "configs").symlink_to(ROOT / "configs")
+    monkeypatch.chdir(tmp_path)
+    for line in SHELL:
+        if line in BY_DEMO:
+            assert f".venv/bin/{line}\n" in (ROOT / "scripts" / "demo").read_text()
+        elif line.split()[0] == "mlp-opt":
+            status = cli.main(shlex.split(line, comments=True)[1:])
+            assert status == 0, f"{line}: {capsys.readouterr().err}"
+
+
+@pytest.mark.long
+def test_the_scripts_run_one_after_the_other(tmp_path):
     (tmp_path / "scripts").symlink_to(ROOT / "scripts")
     for line in SHELL:
-        if (line.split()[0] == "mlp-opt") != (commands == "mlp-opt"):
-            continue
         words = shlex.split(line, comments=True)
         if words[0] in BY_CI:
             assert words[0] in (ROOT / ".ci" / "run").read_text()
-            continue
-        if line in BY_DEMO:
-            assert f".venv/bin/{line}\n" in (ROOT / "scripts" / "demo").read_text()
-            continue
-        if words[:2] in (["git", "clone"], ["pip", "install"]) or words[0] == "cd":
-            continue
-        if words[0] == "mlp-opt":
-            words = [sys.executable, "-m", "mlp_opt", *words[1:]]
-        else:
+        elif words[0] not in ("mlp-opt", "git", "cd", "pip"):
             assert words[0] == "scripts/bench", line
             words = [sys.executable, str(ROOT / words[0]), *words[1:], *([] if "--quick" in words else ["--quick"])]
-        run = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, timeout=600)
-        assert run.returncode == 0, f"{line}: {run.stderr}"
+            run = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, timeout=600)
+            assert run.returncode == 0, f"{line}: {run.stderr}"
 
 
 def test_paths_and_functions_that_it_names_exist():

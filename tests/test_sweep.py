@@ -17,7 +17,7 @@ from mlp_opt.data import sources
 from mlp_opt.errors import InputError
 from mlp_opt.store import model_files
 from mlp_opt.store.sweep_folder import SweepFolder
-from mlp_opt.sweeps import replay, results, run, study, tiles
+from mlp_opt.sweeps import replay, results, run, study, tiles, worker
 
 SPACE = {"learning_rate": {"log_uniform": [1e-3, 1.0]}, "optimizer": ["momentum", "adam"]}
 RATES = {"learning_rate": SPACE["learning_rate"]}  # one program: enough where the optimizer does not matter
@@ -161,6 +161,17 @@ def test_the_first_tile_of_a_program_holds_nobody_off_while_it_trains(monkeypatc
     monkeypatch.setattr(tiles, "advance_tile", advance)
     found = mo.sweep(RATES, "iris", **BASE, trials=8, tile=4, workers=2)
     assert found.table["status"].to_list() == ["finished"] * 8
+
+
+def test_a_tile_begun_while_it_waits_is_what_its_worker_would_have_begun(monkeypatch):
+    real, begun = worker.Trainer.begin, []
+    monkeypatch.setattr(worker.Trainer, "begin", lambda self, task: begun.append(real(self, task)) or begun[-1])
+    ahead = mo.sweep(RATES, "iris", **BASE, trials=12, tile=4, workers=1).table
+    assert len(begun) == 3
+    assert begun[2] is not None  # the third waits for the first, whose program it shares
+    monkeypatch.setattr(worker.Trainer, "begin", lambda self, task: None)
+    alone = mo.sweep(RATES, "iris", **BASE, trials=12, tile=4, workers=1).table
+    assert_frame_equal(without_time(ahead), without_time(alone), check_exact=True)
 
 
 @pytest.mark.parametrize(("lanes", "workers", "size"), [(4096, 2, 16), (64, 2, 8), (8, 2, 4), (64, 1, 16)])
