@@ -81,6 +81,13 @@ class TrainConfig:
     """Of the parameters: float32, float64, bfloat16, float16."""
 
 
+class ColumnConfig(TrainConfig):
+    """Runs that differ in nothing but numbers, as one configuration: such a number is a column, an array (runs,)."""
+
+    def __init__(self, base: TrainConfig, fields: dict[str, Any]):
+        self.__dict__.update(vars(base) | fields)
+
+
 @dataclass(frozen=True)
 class SweepConfig:
     """What a sweep does with its space of configurations."""

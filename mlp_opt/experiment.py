@@ -212,21 +212,22 @@ def _options_of(make: Callable[..., Any]) -> dict[str, inspect.Parameter]:
 
 
 def _checked_options(kind: str, name: str, make: Callable[..., Any], options: dict[str, Any]) -> dict[str, Any]:
-    """The options of an optimizer or schedule, each known to it and of the right type."""
+    """The options of an optimizer or schedule, each known to it and of the right type. A column of numbers, as `check` has it."""
     accepted = _options_of(make) if options else {}
     for key, value in options.items():
         check_name(f"option of {kind} {name}", key, accepted)
         flag = isinstance(accepted[key].default, bool)
-        if flag != isinstance(value, bool) or not (flag or math.isfinite(value)):
+        if flag != isinstance(value, bool) or not (flag or within(value, -math.inf, math.inf)):
             raise InputError(f"option {key} of {kind} {name} must be {'true or false' if flag else 'a number'}, got {value!r}")
         low, high, words = _RANGES.get(key, (0, math.inf, ">= 0"))
-        if not flag and not low <= value < high:
-            raise InputError(f"option {key} of {kind} {name} must be {words}, got {value:g}")
+        if not flag and not within(value, low, high):
+            raise InputError(f"option {key} of {kind} {name} must be {words}, got {value!r}")
     return options
 
 
 _BELOW_1 = (0.0, 1.0, "from 0 up to but not 1")
-_POSITIVE = (1e-300, math.inf, "> 0")
+_LEAST, _ABOVE_1 = math.ulp(0.0), math.nextafter(1.0, 2.0)
+_POSITIVE = (_LEAST, math.inf, "> 0")
 _RANGES: dict[str, tuple[float, float, str]] = {
     **dict.fromkeys(("b1", "b2", "momentum", "decay", "rho", "pct_start"), _BELOW_1),
     **dict.fromkeys(("step_size", "transition_steps", "decay_steps", "decay_rate", "div_factor", "final_div_factor"), _POSITIVE),
@@ -234,33 +235,41 @@ _RANGES: dict[str, tuple[float, float, str]] = {
 
 
 def check(config: TrainConfig, task: str) -> None:
-    """InputError for a name or number of the configuration that no run could have."""
+    """InputError for a name or number of the configuration that no run could have. A number may be a column: those of many runs."""
     check_name("optimizer", config.optimizer, OPTIMIZERS)
     check_name("schedule", config.schedule, schedules.SCHEDULES)
 
-    def require(name: str, good: bool, accepted: str) -> None:
+    def require(name: str, good: Any, accepted: str) -> None:
         if not good:
             raise InputError(f"{name} must be {accepted}, got {getattr(config, name)!r}")
 
+    def between(name: str, low: float | int, high: float | int, accepted: str) -> None:
+        require(name, within(getattr(config, name), low, high), accepted)
+
     require("hidden", all(n >= 1 for n in config.hidden), "whole numbers >= 1")
-    require("learning_rate", config.learning_rate > 0 and math.isfinite(config.learning_rate), "a number > 0")
-    require("batch_size", config.batch_size >= 0, "a whole number >= 0 (0: all rows)")
-    require("epochs", 1 <= config.epochs < 2**31, "a whole number >= 1")
-    require("test_size", 0 <= config.test_size < 1, "a number from 0 (no test) up to but not 1")
-    require("validation", 0 <= config.validation < 1, "a number from 0 up to but not 1")
-    require("patience", 0 <= config.patience < 2**31, "a whole number from 0 (never) to 2^31 - 1")
-    require("split_seed", 0 <= config.split_seed < 2**32, "a whole number from 0 to 2^32 - 1")
-    require("seed", 0 <= config.seed < 2**32, "a whole number from 0 to 2^32 - 1")
-    require("data_seed", config.data_seed is None or 0 <= config.data_seed < 2**32, "a whole number from 0 to 2^32 - 1")
-    require("l1", config.l1 >= 0 and math.isfinite(config.l1), "a number >= 0")
-    require("l2", config.l2 >= 0 and math.isfinite(config.l2), "a number >= 0")
-    require("dropout", 0 <= config.dropout < 1, "a number from 0 up to but not 1")
-    require("label_smoothing", 0 <= config.label_smoothing <= 1, "a number from 0 to 1")
-    require("init_scale", config.init_scale > 0 and math.isfinite(config.init_scale), "a number > 0")
+    between("learning_rate", _LEAST, math.inf, "a number > 0")
+    between("batch_size", 0, math.inf, "a whole number >= 0 (0: all rows)")
+    between("epochs", 1, 2**31, "a whole number >= 1")
+    between("test_size", 0, 1, "a number from 0 (no test) up to but not 1")
+    between("validation", 0, 1, "a number from 0 up to but not 1")
+    between("patience", 0, 2**31, "a whole number from 0 (never) to 2^31 - 1")
+    between("split_seed", 0, 2**32, "a whole number from 0 to 2^32 - 1")
+    between("seed", 0, 2**32, "a whole number from 0 to 2^32 - 1")
+    require("data_seed", config.data_seed is None or within(config.data_seed, 0, 2**32), "a whole number from 0 to 2^32 - 1")
+    between("l1", 0, math.inf, "a number >= 0")
+    between("l2", 0, math.inf, "a number >= 0")
+    between("dropout", 0, 1, "a number from 0 up to but not 1")
+    between("label_smoothing", 0, _ABOVE_1, "a number from 0 to 1")
+    between("init_scale", _LEAST, math.inf, "a number > 0")
     check_name("dtype", config.dtype, train.DTYPES)
     check_name("monitor", config.monitor, ("loss", "score"))
     check_name("scaling", config.scaling, encode.SCALINGS)
-    require("label_smoothing", config.label_smoothing == 0 or task != "regression", "0 for a regression")
+    require("label_smoothing", task != "regression" or within(config.label_smoothing, 0, _LEAST), "0 for a regression")
+
+
+def within(value: Any, low: float | int, high: float | int) -> bool:
+    """Whether a number, or each of a column, is from low up to but not high."""
+    return bool(np.all((value >= low) & (value < high)))
 
 
 def _version() -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import operator
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -185,7 +184,10 @@ def prepare_lane(
     dtype: str,
     traced: frozenset[str] = frozenset(),
 ) -> tuple[LaneSpec, HParams]:
-    """A lane for n training samples, checked. Neutral numbers (l2 0, say) leave the program, unless named in `traced`."""
+    """A lane for n training samples, checked. Neutral numbers (l2 0, say) leave the program, unless named in `traced`.
+
+    A number may be a column, those of as many lanes; then its leaf of the hparams is.
+    """
     check_dtype(dtype)
     check_name("monitor", monitor, ("loss", "score"))
     batch = n if batch_size is None else batch_size
@@ -201,10 +203,7 @@ def prepare_lane(
         seed=np.uint32(seed),
         data_seed=np.uint32(data_seed),
         patience=None if patience is None else int(patience),
-        **{
-            name: float(value) if name in traced else _unless(value, 1.0 if name == "init_scale" else 0.0)
-            for name, value in numbers.items()
-        },
+        **{name: _unless(value, None if name in traced else 1.0 if name == "init_scale" else 0.0) for name, value in numbers.items()},
     )
     return LaneSpec(model, int(batch), dtype, monitor), hparams
 
@@ -257,29 +256,35 @@ def _check_finite(name: str, values: np.ndarray) -> None:
 
 
 def _check_numbers(**given: Any) -> None:
-    whole, most = "a whole number from 0 to 2^32 - 1", 2**32 - 1
+    whole, seeds = "a whole number from 0 to 2^32 - 1", (0, 2**32)
     rules: dict[str, tuple[Callable[[Any], bool], str]] = {
-        "seed": (lambda v: 0 <= operator.index(v) <= most, whole),
-        "data_seed": (lambda v: 0 <= operator.index(v) <= most, whole),
-        "patience": (lambda v: v is None or 1 <= operator.index(v) < 2**31, "None or a whole number from 1 to 2^31 - 1"),
-        "init_scale": (lambda v: 0 < v < math.inf, "a number > 0"),
-        "l1": (lambda v: 0 <= v < math.inf, "a number >= 0"),
-        "l2": (lambda v: 0 <= v < math.inf, "a number >= 0"),
-        "dropout": (lambda v: 0 <= v < 1, "a number from 0 up to but not 1"),
-        "label_smoothing": (lambda v: 0 <= v <= 1, "a number from 0 to 1"),
+        "seed": (lambda v: _within(v, *seeds, kinds="iu"), whole),
+        "data_seed": (lambda v: _within(v, *seeds, kinds="iu"), whole),
+        "patience": (lambda v: v is None or _within(v, 1, 2**31, kinds="iu"), "None or a whole number from 1 to 2^31 - 1"),
+        "init_scale": (lambda v: _within(v, math.ulp(0.0), math.inf), "a number > 0"),
+        "l1": (lambda v: _within(v, 0, math.inf), "a number >= 0"),
+        "l2": (lambda v: _within(v, 0, math.inf), "a number >= 0"),
+        "dropout": (lambda v: _within(v, 0, 1), "a number from 0 up to but not 1"),
+        "label_smoothing": (lambda v: _within(v, 0, math.nextafter(1.0, 2.0)), "a number from 0 to 1"),
     }
     for name, value in given.items():
         good, accepted = rules[name]
-        try:
-            fine = not isinstance(value, bool) and good(value)
-        except (TypeError, ValueError):
-            fine = False
-        if not fine:
+        if not good(value):
             raise InputError(f"{name} must be {accepted}, got {value!r}")
 
 
-def _unless(value: Any, neutral: float) -> Any:
-    """None for the neutral number, which leaves the term out of the program; others as a float."""
+def _within(value: Any, low: float | int, high: float | int, kinds: str = "iuf") -> bool:
+    """Whether a number, or each of a column, is of these kinds (NumPy's letters) and from low up to but not high."""
+    try:
+        value = np.asarray(value)
+        wide = value.astype(np.float64)  # in float32 the limits would be rounded too
+    except (TypeError, ValueError):
+        return False
+    return value.dtype.kind in kinds and bool(np.all((wide >= low) & (wide < high)))
+
+
+def _unless(value: Any, neutral: float | None) -> Any:
+    """None for the neutral number, which leaves the term out of the program; other single numbers as a float."""
     if not isinstance(value, (int, float, np.number)):
         return value
     return None if value == neutral else float(value)

@@ -338,6 +338,8 @@ BAD = {
     "data seed": (dict(data_seed="a"), r"data_seed must be a whole number"),
     "l2 None": (dict(l2=None), r"l2 must be a number >= 0, got None"),
     "init scale": (dict(init_scale=float("nan")), r"init_scale must be a number > 0"),
+    "init scale 0 in float32": (dict(init_scale=np.float32(0)), r"init_scale must be a number > 0"),
+    "dropout a bool": (dict(dropout=False), r"dropout must be a number from 0"),
     "epochs a bool": (dict(epochs=True), r"epochs must be a whole number"),
     "y a number": (dict(y=3), r"y must have 37 rows, got 3"),
     "ragged": (dict(X=[[1.0], [1.0, 2.0]]), r"X and y must be arrays"),

@@ -6,7 +6,7 @@ structure of HParams: which rule, which flags, which terms) makes the bucket; nu
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -15,13 +15,14 @@ import jax
 import numpy as np
 
 from .. import experiment
-from ..config import TrainConfig
+from ..config import ColumnConfig, TrainConfig
 from ..errors import InputError
 from ..lane import HParams, LaneSpec
 from ..train import prepare_lane
-from .space import Trial, resolve
+from .space import Trial, fields_of, resolve
 
 NUMBERS = ("init_scale", "l1", "l2", "dropout", "label_smoothing")  # left out of the program where no trial has them
+LANES = frozenset((*NUMBERS, "learning_rate", "seed", "data_seed"))  # numbers of a lane, as all options that are no flags
 
 
 class LaneId(NamedTuple):
@@ -34,19 +35,18 @@ class LaneId(NamedTuple):
 
 @dataclass
 class Bucket:
-    """The trials that one compiled program trains. numbers: (trials, leaves), the leaves of their HParams."""
+    """The trials that one compiled program trains. rows: (trials, leaves) float64, the leaves of their HParams."""
 
     spec: LaneSpec
     structure: Any
     trials: list[int] = field(default_factory=list)
-    rows: list[list[float]] = field(default_factory=list)
-    row_of: dict[int, int] = field(default_factory=dict)
+    rows: Any = None
     tile: int = 0
 
     @property
     def name(self) -> str:
         """For people and for files: the sizes, the batch, the rule."""
-        rule = self.structure.unflatten(self.rows[0]).optimizer.update
+        rule = self.structure.unflatten(list(range(self.structure.num_leaves))).optimizer.update
         module = getattr(rule, "function", rule).__module__.rpartition(".")[2]
         return f"{'-'.join(map(str, self.spec.model.sizes))} batch {self.spec.batch_size} {module}"
 
@@ -57,6 +57,7 @@ class Plan:
 
     buckets: tuple[Bucket, ...]
     bucket_of: np.ndarray  # of each trial
+    row_of: np.ndarray  # of each trial, in its bucket
     folds: int
     repeats: int
     shared_order: bool
@@ -75,30 +76,33 @@ class Plan:
     def lanes(self, trial: int) -> range:
         return range(trial * self.lanes_of_a_trial, (trial + 1) * self.lanes_of_a_trial)
 
-    def hparams(self, bucket: Bucket, lanes: Iterable[int]) -> HParams:
+    def hparams(self, bucket: Bucket, lanes: Sequence[int]) -> HParams:
         """Stacked HParams of these lanes: every leaf (lanes,), but data_seed () where the order is shared."""
-        ids = [self.identity(lane) for lane in lanes]
-        table = np.array([bucket.rows[bucket.row_of[i.trial]] for i in ids])
+        trial, rest = np.divmod(np.asarray(lanes), self.lanes_of_a_trial)
+        table = bucket.rows[self.row_of[trial]]
         kind = np.float64 if bucket.spec.dtype == "float64" else np.float32
         hparams: HParams = bucket.structure.unflatten([column.astype(kind) for column in table.T])
-        seed = np.array([int(s) + i.repeat for s, i in zip(table[:, _leaf(bucket.structure, "seed")], ids, strict=True)], np.int64)
+        seed = table[:, _leaf(bucket.structure, "seed")].astype(np.int64) + rest % self.repeats
         order = table[:, _leaf(bucket.structure, "data_seed")].astype(np.uint32)
         patience = None if hparams.patience is None else table[:, _leaf(bucket.structure, "patience")].astype(np.int32)
         return hparams._replace(
             seed=(seed % 2**32).astype(np.uint32), data_seed=order[0] if self.shared_order else order, patience=patience
         )
 
-    def tiles(self, lanes: Iterable[int]) -> list[tuple[int, tuple[int, ...]]]:
+    def tiles(self, lanes: Sequence[int]) -> list[tuple[int, tuple[int, ...]]]:
         """(bucket, lanes) of each tile, in an order in which neighbours are of different buckets."""
-        groups: dict[tuple[int, int], list[int]] = {}
-        for lane in lanes:
-            i = self.identity(lane)
-            groups.setdefault((int(self.bucket_of[i.trial]), i.fold), []).append(lane)
+        members = np.asarray(lanes)
+        trial, rest = np.divmod(members, self.lanes_of_a_trial)
+        group = self.bucket_of[trial] * self.folds + rest // self.repeats  # of one bucket and fold
+        order = np.argsort(group, kind="stable")
+        parts = np.split(members[order], np.flatnonzero(np.diff(group[order])) + 1)
         cut = []
-        for (bucket, fold), members in sorted(groups.items()):
+        for part in parts:
+            first = self.identity(int(part[0]))
+            bucket = int(self.bucket_of[first.trial])
             size = self.buckets[bucket].tile
-            pieces = [tuple(members[k : k + size]) for k in range(0, len(members), size)]
-            cut += [(k, fold, bucket, piece) for k, piece in enumerate(pieces)]
+            pieces = np.split(part, range(size, len(part), size))
+            cut += [(k, first.fold, bucket, tuple(piece.tolist())) for k, piece in enumerate(pieces)]
         return [(bucket, piece) for _, _, bucket, piece in sorted(cut)]
 
 
@@ -110,31 +114,50 @@ def make(base: TrainConfig, trials: list[Trial], shape: tuple[int, int], task: s
     varied = {name for trial in trials for name in trial}
     traced = frozenset(n for n in NUMBERS if n in varied)
     order = base.seed if base.data_seed is None else base.data_seed
-    found: dict[Any, int] = {}
-    buckets: list[Bucket] = []
-    bucket_of = np.zeros(len(trials), np.int32)
-    for number, trial in enumerate(trials):
-        config = resolve(base, trial)
+    found: dict[Any, list[tuple[list[int], np.ndarray]]] = {}
+    for members, together in _alike(trials):
         try:
-            spec, hparams = lane_of(config, shape, task, rows, order, traced)
-        except InputError as error:
-            raise InputError(f"trial {number} ({describe(trial)}): {error}") from error
+            spec, hparams = lane_of(ColumnConfig(base, fields_of(base, together)), shape, task, rows, order, traced)
+        except InputError:  # one of them is at fault, and alone it says so best
+            for number in members:
+                try:
+                    lane_of(resolve(base, trials[number]), shape, task, rows, order, traced)
+                except InputError as error:
+                    raise InputError(f"trial {number} ({describe(trials[number])}): {error}") from error
+            raise
         leaves, structure = jax.tree.flatten(hparams)
-        index = found.setdefault((spec, structure), len(buckets))
-        if index == len(buckets):
-            buckets.append(Bucket(spec, structure))
-        bucket = buckets[index]
-        bucket.row_of[number] = len(bucket.rows)
-        bucket.trials.append(number)
-        bucket.rows.append(leaves)
-        bucket_of[number] = index
+        columns = [np.broadcast_to(np.asarray(leaf, np.float64), len(members)) for leaf in leaves]
+        found.setdefault((spec, structure), []).append((members, np.stack(columns, axis=1)))
+    buckets: list[Bucket] = []
+    bucket_of, row_of = np.zeros(len(trials), np.int32), np.zeros(len(trials), np.int32)
+    for (spec, structure), groups in found.items():
+        numbers = np.concatenate([members for members, _ in groups])
+        by_number = np.argsort(numbers)
+        bucket = Bucket(spec, structure, numbers[by_number].tolist(), np.concatenate([rows for _, rows in groups])[by_number])
+        bucket_of[bucket.trials], row_of[bucket.trials] = len(buckets), np.arange(len(numbers))
+        buckets.append(bucket)
     most = float(np.finfo(np.float64 if base.dtype == "float64" else np.float32).max)
     for bucket in buckets:
-        wrong = np.argwhere(np.abs(np.array(bucket.rows, np.float64)) > most)
+        wrong = np.argwhere(np.abs(bucket.rows) > most)
         if len(wrong):
-            number, value = bucket.trials[wrong[0][0]], bucket.rows[wrong[0][0]][wrong[0][1]]
+            number, value = bucket.trials[wrong[0][0]], bucket.rows[tuple(wrong[0])]
             raise InputError(f"trial {number} ({describe(trials[number])}): {value:g} is too large for {base.dtype}")
-    return Plan(tuple(buckets), bucket_of, folds, repeats, "data_seed" not in varied)
+    return Plan(tuple(buckets), bucket_of, row_of, folds, repeats, "data_seed" not in varied)
+
+
+def _alike(trials: list[Trial]) -> Iterator[tuple[list[int], Trial]]:
+    """Trials that differ in nothing but numbers of a lane, together: (which, one trial that holds these numbers as columns)."""
+    groups: dict[Any, list[int]] = {}
+    for number, trial in enumerate(trials):
+        groups.setdefault(tuple((name, None if _counts(name, v) else v) for name, v in trial.items()), []).append(number)
+    for members in groups.values():
+        first = trials[members[0]]
+        yield members, {n: np.array([trials[t][n] for t in members]) if _counts(n, v) else v for n, v in first.items()}
+
+
+def _counts(name: str, value: Any) -> bool:
+    """Whether it is a number of a lane, not of the program."""
+    return (name in LANES or "." in name) and value is not None and not isinstance(value, bool)
 
 
 def lane_of(

@@ -141,7 +141,12 @@ def trials(dimensions: tuple[Dimension, ...], base: TrainConfig, method: str, nu
 
 
 def resolve(base: TrainConfig, trial: Trial) -> TrainConfig:
-    """The configuration of a trial: `base` with the trial's values; options are added to those of `base`."""
+    """The configuration of a trial: `base` with the trial's values."""
+    return dataclasses.replace(base, **fields_of(base, trial))
+
+
+def fields_of(base: TrainConfig, trial: Trial) -> dict[str, Any]:
+    """The fields of a trial's configuration that are not as in `base`; options are added to those of `base`."""
     fields: dict[str, Any] = {}
     for name, value in trial.items():
         table, _, option = name.partition(".")
@@ -149,7 +154,7 @@ def resolve(base: TrainConfig, trial: Trial) -> TrainConfig:
             fields.setdefault(table, dict(getattr(base, table)))[option] = value
         else:
             fields[table] = value
-    return dataclasses.replace(base, **fields)
+    return fields
 
 
 def _drawn(dimensions: tuple[Dimension, ...], base: TrainConfig, row: list[float]) -> Trial:
