@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 
+import chex
 import numpy as np
 import polars as pl
 import pytest
@@ -89,7 +90,7 @@ def test_a_diverging_neighbour_changes_no_bit():
     tables = [mo.sweep(s, "iris", **BASE, optimizer="sgd", method="grid", tile=4).table for s in (space, wild)]
     assert tables[1]["status"].to_list() == ["finished", "diverged", "finished", "finished"]
     assert tables[1]["diverged_at"][1] >= 1
-    assert tables[1]["value"][1] is None
+    assert tables[1].select("value", "test_loss", "test_accuracy").row(1) == (None, None, None)
     keep = pl.col("trial") != 1
     assert_frame_equal(without_time(tables[0].filter(keep)), without_time(tables[1].filter(keep)), check_exact=True)
 
@@ -306,6 +307,11 @@ def test_resume_refuses_another_configuration_and_other_data(tmp_path):
         ({"optimizer": ["adam", "momentun"]}, {}, "did you mean 'momentum'"),
         ({"optimizer_options": {"momentum": [0.9]}}, {}, "unknown option of optimizer adam 'momentum'"),
         ({"learning_rate": [0.1, -0.1]}, {}, "trial 1 (learning_rate=-0.1): learning_rate must be a number > 0"),
+        (
+            {"optimizer_options": {"b1": [0.9, 1.5]}},
+            {},
+            "trial 1 (optimizer_options.b1=1.5): option b1 of optimizer adam must be from 0 up to but not 1, got 1.5",
+        ),
         ({"learning_rate": [0.1]}, {"method": "girid"}, "did you mean 'grid'"),
         ({"learning_rate": [0.1]}, {"folds": 99}, "folds must be at most 40"),
         ({"learning_rate": [0.1]}, {"brackets": 3}, "brackets 3 needs halving"),
@@ -338,8 +344,11 @@ def test_neutral_numbers_stay_in_the_program_where_they_vary():
 
 
 def test_no_validation_ranks_by_training_and_keeps_the_last_weights():
-    found = mo.sweep({"learning_rate": [0.01, 0.1]}, "iris", method="grid", **BASE, validation=0.0)
+    found = mo.sweep({"learning_rate": [0.01, 0.1, 3.0]}, "iris", method="grid", **BASE, validation=0.0)
     assert found.table["val_loss"].is_null().all()
+    assert (found.table["best_epoch"] < found.table["epochs"]).any()
+    assert found.table["train_loss"].to_list() == [found.histories[trial]["train_loss"][-1] for trial in range(3)]
+    assert found.table["value"].to_list() == found.table["train_loss"].to_list()
     assert found.leaderboard.columns[3:5] == ["train_accuracy", "train_loss"]
 
 
@@ -348,6 +357,41 @@ def test_many_trials_are_planned_into_few_buckets():
     made = study.make(config, options, SPACE)
     assert [b.spec for b in made.plan.buckets] == [made.plan.buckets[0].spec] * 2
     assert sum(len(b.trials) for b in made.plan.buckets) == 2_000
+
+
+def test_trials_planned_together_are_what_each_is_alone():
+    """Numbers of many trials become columns at once; a row of another trial, or a number left out, would be seen here."""
+    space = SPACE | {
+        "l2": [0.0, 1e-3],
+        "seed": [0, 7],
+        "patience": [0, 2, 3],
+        "schedule": ["constant", "warmup_cosine"],
+        "hidden": [[4], [8, 4]],
+    }
+    config, options = study.settings_of({"dataset": "iris", "trials": 40, "repeats": 2} | BASE)
+    when = [{"optimizer": "momentum", "space": {"optimizer_options": {"momentum": [0.5, 0.9], "nesterov": [True, False]}}}]
+    together = study.make(config, options, space, when)
+    names = {name for trial in together.trials for name in trial}
+    assert {"optimizer_options.momentum", "optimizer_options.nesterov", "seed"} <= names
+    for number, trial in enumerate(together.trials):
+        bucket = together.plan.buckets[together.plan.bucket_of[number]]
+        alone = study.make(config, options, [trial])
+        lanes = list(together.plan.lanes(number))
+        mine, its = together.plan.hparams(bucket, lanes), alone.plan.hparams(alone.plan.buckets[0], [0, 1])
+        assert bucket.spec == alone.plan.buckets[0].spec
+        chex.assert_trees_all_equal(mine, its)
+        assert mine.seed.tolist() == [trial["seed"], trial["seed"] + 1]
+
+
+def test_a_log_whose_halves_make_a_row_together_loses_both(tmp_path):
+    folder = SweepFolder(tmp_path)
+    folder.append([{"task": "a", "lane": 0, "rung": 0}])
+    with open(tmp_path / "trials.jsonl", "ab") as log:
+        log.write(b'{"task": "a", "lane": 1\n"rung": 0}\n')
+    with folder.writing():
+        assert folder.rows() == [{"task": "a", "lane": 0, "rung": 0}]
+    assert folder.damaged == [f"{tmp_path / 'trials.jsonl'}: 2 incomplete line(s) dropped"]
+    assert (tmp_path / "trials.jsonl").read_text() == '{"task": "a", "lane": 0, "rung": 0}\n'
 
 
 def test_a_list_of_trials_is_taken_as_it_is(tmp_path):

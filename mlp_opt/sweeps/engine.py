@@ -38,7 +38,7 @@ class Engine:
         datasets: list[Data],
         tests: list[tuple[Any, Any]] | None,
         folder: SweepFolder,
-        describe: Callable[[int, Done, int, Task], dict[str, Any]],
+        describe: Callable[[Task, Done], list[dict[str, Any]]],
         has_validation: bool,
         eta: int = 3,
         top: int = 8,
@@ -166,7 +166,7 @@ class Engine:
 
     def _finish(self, task: Task, done: Done, open_rungs: dict[int, tuple[int, list[int], set[str]]], queue: deque[Task]) -> None:
         """Write what a tile brought: first what is needed to go on, then the lines that say it is done."""
-        rows = [self.describe(lane, done, i, task) for i, lane in enumerate(task.lanes)]
+        rows = self.describe(task, done)
         if task.last:
             self.pool.offer(task.key, rows, done)
         else:

@@ -8,6 +8,7 @@ that the lane is done, so a kill at any time loses nothing.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from typing import Any
 
 import jax
@@ -34,12 +35,13 @@ class Pool:
     def offer(self, key: str, rows: list[dict[str, Any]], done: Any) -> None:
         """Take in the lanes of a finished tile; writes their weights if any is kept."""
         self._enter(rows)
-        kept = [i for i, row in enumerate(rows) if self._wanted(row["lane"])]
-        for i in kept:
-            params = done.state.best if self.has_validation else done.state.params
-            leaves = [np.asarray(leaf)[i] for leaf in jax.tree.leaves(params)]
-            self.models[rows[i]["lane"]] = {f"{k:03d}": leaf for k, leaf in enumerate(leaves)} | {"history": done.history[i]}
-        self._save(key, [rows[i]["lane"] for i in kept])
+        place = {row["lane"]: i for i, row in enumerate(rows)}
+        kept = self._wanted(place)
+        weights = [np.asarray(leaf) for leaf in jax.tree.leaves(done.state.best if self.has_validation else done.state.params)]
+        for lane in kept:
+            i = place[lane]
+            self.models[lane] = {f"{k:03d}": leaf[i].copy() for k, leaf in enumerate(weights)} | {"history": done.history[i].copy()}
+        self._save(key, kept)
 
     def restore(self, tiles: dict[str, list[dict[str, Any]]]) -> set[str]:
         """Take in finished tiles from the log, key -> rows. Returns those whose weights are needed and lost: to be done again."""
@@ -48,7 +50,7 @@ class Pool:
         return {key for key, rows in tiles.items() if not self._load(key, rows)}
 
     def _load(self, key: str, rows: list[dict[str, Any]]) -> bool:
-        wanted = [row["lane"] for row in rows if self._wanted(row["lane"])]
+        wanted = self._wanted(row["lane"] for row in rows)
         content = (self.folder.load(f"models/{key}") or {}) if wanted else {}
         for lane in wanted:
             mine = {name.split("/")[1]: array for name, array in content.items() if name.startswith(f"{lane}/")}
@@ -68,7 +70,7 @@ class Pool:
 
     def prune(self) -> None:
         """Forget the weights of lanes that are out, and delete files that hold none that is in."""
-        for lane in [lane for lane in self.models if not self._wanted(lane)]:
+        for lane in self.models.keys() - self._wanted(self.models):
             del self.models[lane]
             self.file_of.pop(lane, None)
         for key in self._live - set(self.file_of.values()):
@@ -88,13 +90,16 @@ class Pool:
             if lane in self._entered:  # its weights were lost, not its value
                 continue
             self._entered.add(lane)
-            trial = self.plan.identity(lane).trial
+            trial = lane // self.plan.lanes_of_a_trial
             waiting = self.waiting.setdefault(trial, {})
             waiting[lane] = math.inf if value is None else value
             if len(waiting) == self.plan.lanes_of_a_trial:
-                mean = float(np.mean(list(self.waiting.pop(trial).values())))
-                if math.isfinite(mean):
+                values = list(self.waiting.pop(trial).values())
+                mean = float(np.mean(values)) if len(values) > 1 else values[0]
+                if math.isfinite(mean) and (len(self.best) < self.top or mean <= self.best[-1][0]):
                     self.best = sorted([*self.best, *((mean, v, lane) for lane, v in waiting.items())])[: self.top]
 
-    def _wanted(self, lane: int) -> bool:
-        return self.plan.identity(lane).trial in self.waiting or any(lane == kept for _, _, kept in self.best)
+    def _wanted(self, lanes: Iterable[int]) -> list[int]:
+        """Those of the lanes that are among the best, or may be once all of their trial are done."""
+        best = {lane for _, _, lane in self.best}
+        return [lane for lane in lanes if lane in best or lane // self.plan.lanes_of_a_trial in self.waiting]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import tempfile
 import threading
 import time
@@ -21,7 +20,7 @@ from ..store.sweep_folder import CONFIG, SweepFolder
 from . import study as studies
 from . import table as tables
 from .engine import Engine
-from .results import SHOWN, Sweep, finite, gather, write, write_result
+from .results import SHOWN, Sweep, gather, write, write_result
 from .study import Study
 from .worker import Done, Task
 
@@ -138,31 +137,54 @@ def _written(found: Sweep | None, folder: Path) -> Sweep:
 
 
 class _Describe:
-    """The line of the log for a lane of a finished tile."""
+    """The lines of the log for the lanes of a finished tile."""
 
     def __init__(self, study: Study):
-        self.study, self.metric = study, study.metric
+        self.study = study
+        self.scores = [f"{part}_{what}" for part in ("train", "val", "test") for what in ("loss", study.metric)]
 
-    def __call__(self, lane: int, done: Done, i: int, task: Task) -> dict[str, Any]:
-        study, state = self.study, done.state
-        identity = study.plan.identity(lane)
-        diverged, epochs, best = int(state.diverged_at[i]), int(state.epoch[i]), int(state.best_epoch[i])
-        at = (best if best and (study.has_validation or diverged) else epochs) - 1
-        measured = done.history[i][at].tolist() if 0 <= at < done.history.shape[1] else [math.nan] * 4
-        value = math.inf if diverged else float(state.best_value[i])
-        if not study.has_validation and not diverged:  # the last weights are kept, so the last epoch counts
-            value = measured[0] if study.config.monitor == "loss" else -measured[1]
-        ended = "finished" if epochs >= study.config.epochs else "running" if epochs >= task.until else "patience"
-        names = [f"{part}_{what}" for part in ("train", "val") for what in ("loss", self.metric)]
-        row: dict[str, Any] = {"task": task.key, "lane": lane, **identity._asdict(), "seed": self._seed(identity)}
-        row |= {"bracket": task.bracket, "rung": task.rung, "epochs": epochs, "best_epoch": best}
-        row |= {"status": "diverged" if diverged else ended, "diverged_at": diverged or None, "value": finite(value)}
-        row |= dict(zip(names, map(finite, measured), strict=True))
-        test = (None, None) if done.test is None or diverged else (float(done.test[0][i]), float(done.test[1][i]))
-        row |= {"test_loss": finite(test[0]), f"test_{self.metric}": finite(test[1])}
-        row["seconds"] = round(done.seconds / len(task.lanes), 6)
-        return row | {name: tables.cell(v) for name, v in study.trials[identity.trial].items() if name != "seed"}
+    def __call__(self, task: Task, done: Done) -> list[dict[str, Any]]:
+        study, n = self.study, len(task.lanes)
+        diverged, epochs, best, best_value = (
+            np.asarray(leaf)[:n] for leaf in (done.state.diverged_at, done.state.epoch, done.state.best_epoch, done.state.best_value)
+        )
+        at = np.where((best > 0) & ((diverged > 0) | study.has_validation), best, epochs) - 1
+        measured = np.where((at >= 0)[:, None], done.history[np.arange(n), np.maximum(at, 0)], np.nan)
+        value = best_value
+        if not study.has_validation:  # the last weights are kept, so the last epoch counts
+            value = measured[:, 0] if study.config.monitor == "loss" else -measured[:, 1]
+        ended = np.where(epochs >= study.config.epochs, "finished", np.where(epochs >= task.until, "running", "patience"))
+        test = np.full((n, 2), np.nan) if done.test is None else np.stack(done.test, axis=1)[:n]
+        columns = {
+            "epochs": epochs,
+            "best_epoch": best,
+            "status": np.where(diverged > 0, "diverged", ended),
+            "diverged_at": _where(diverged > 0, diverged),
+            "value": _finite(np.where(diverged > 0, np.nan, value)),
+        }
+        scores = np.concatenate([_finite(measured), _finite(np.where((diverged > 0)[:, None], np.nan, test))], axis=1)
+        names = (*columns, *self.scores)
+        found = zip(*(column.tolist() for column in columns.values()), *scores.T.tolist(), strict=True)
+        seconds = round(done.seconds / n, 6)
+        return [
+            self._which(task, lane) | dict(zip(names, row, strict=True)) | {"seconds": seconds} | self._varied(lane)
+            for lane, row in zip(task.lanes, found, strict=True)
+        ]
 
-    def _seed(self, identity: Any) -> int:
-        trial = self.study.trials[identity.trial]
-        return (trial.get("seed", self.study.config.seed) + identity.repeat) % 2**32
+    def _which(self, task: Task, lane: int) -> dict[str, Any]:
+        study, identity = self.study, self.study.plan.identity(lane)
+        seed = (study.trials[identity.trial].get("seed", study.config.seed) + identity.repeat) % 2**32
+        return {"task": task.key, "lane": lane, **identity._asdict(), "seed": seed, "bracket": task.bracket, "rung": task.rung}
+
+    def _varied(self, lane: int) -> dict[str, Any]:
+        trial = self.study.trials[lane // self.study.plan.lanes_of_a_trial]
+        return {name: tables.cell(value) for name, value in trial.items() if name != "seed"}
+
+
+def _where(good: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """As Python numbers, None where one is not good."""
+    return np.where(good, values, np.array(None))
+
+
+def _finite(values: np.ndarray) -> np.ndarray:
+    return _where(np.isfinite(values), values)

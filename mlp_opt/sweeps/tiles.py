@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 from importlib.metadata import version
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ from .plan import Bucket
 
 LARGEST = {"cpu": 16, "gpu": 2048, "tpu": 1024}  # lanes in a tile
 CACHE_BYTES = {"cpu": 700 * 2**10, "gpu": 2**31, "tpu": 2**31}  # what the lanes of a tile may move each step
-FLOPS = {"cpu": 2.5e10, "gpu": 1e12, "tpu": 1e12}  # a second and worker, to tell large buckets from small
+FLOPS = {"cpu": 2.5e10, "gpu": 1e13, "tpu": 1e12}  # a second and worker, to tell large buckets from small; of the GPU an H200's
 MEASURE_ABOVE_S = 20.0  # where a bucket takes longer than this, a few tile sizes are tried first
 
 
@@ -80,7 +81,7 @@ def filled(lanes: tuple[int, ...], size: int) -> tuple[int, ...]:
 def guess(bucket: Bucket, platform: str) -> int:
     """A tile size from the bytes that a lane moves in a step: parameters, gradient, optimizer's state, activations."""
     spec, sizes = bucket.spec, bucket.spec.model.sizes
-    weights = sum(a * b for a, b in zip(sizes[1:], sizes, strict=False))
+    weights = sum(a * b for a, b in pairwise(sizes))
     bytes_a_lane = jnp.dtype(spec.dtype).itemsize * (4 * weights + spec.batch_size * sum(sizes[1:]))
     size = 2 ** round(math.log2(max(CACHE_BYTES.get(platform, 700 * 2**10) / bytes_a_lane, 1)))
     return int(min(max(size, 2), LARGEST.get(platform, 16)))
@@ -97,14 +98,17 @@ def choose(bucket: Bucket, lanes: int, workers: int, platform: str, seconds: Cal
     key, known = _key(bucket, workers, platform), _remembered()
     if key in known:  # a small sweep wants some tiles a worker all the same, so that the workers end at about the same time
         return min(int(known[key]), most if workers == 1 else max(first, share // 4))
-    sizes = bucket.spec.model.sizes
-    flops = 6 * sum(a * b for a, b in zip(sizes[1:], sizes, strict=False)) * rows * work
-    if flops / FLOPS.get(platform, 1e10) / workers < MEASURE_ABOVE_S:
+    if flops(bucket.spec.model, rows) * work / FLOPS.get(platform, 1e10) / workers < MEASURE_ABOVE_S:
         return first
     candidates = {min(max(1, round(first * f)), most) for f in (0.25, 1, 4)}
     best = min(sorted(candidates), key=seconds)
     _remember(key, best)
     return best
+
+
+def flops(model: MLP, rows: int) -> float:
+    """Of the matrix products of an epoch of one lane, about: forward, and twice as many back."""
+    return 6.0 * rows * sum(a * b for a, b in pairwise(model.sizes))
 
 
 def timed(bucket: Bucket, shared_order: bool, hparams: HParams, data: Data, workers: int, pool: Any) -> float:

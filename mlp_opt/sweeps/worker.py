@@ -44,7 +44,8 @@ class Begun(NamedTuple):
 
 
 class Done(NamedTuple):
-    """What a worker brings back. history (lanes, epochs, columns); test: (losses, scores) of the last rung; None if stopped."""
+    """What a worker brings back. history (lanes, epochs, columns); of the last rung, state with but the weights that count,
+    and test: (losses, scores)."""
 
     state: LaneState
     history: np.ndarray
@@ -125,9 +126,9 @@ class Trainer:
                 saved = time.monotonic()
                 if stop.is_set():
                     return None
-        test = None
+        test, validated = None, data.X_val is not None
         if task.last and self.tests is not None:
-            kept = state.best if data.X_val is not None else state.params
+            kept = state.best if validated else state.params
             with self._once(("test", spec.model, bucket.tile, device)):
                 loss, score = tiles.evaluate_tile(spec.model, kept, *self.tests[device][plan.identity(task.lanes[0]).fold])
             test = np.asarray(loss), np.asarray(score)
@@ -135,6 +136,8 @@ class Trainer:
             self.progress.epochs_done += (task.until - first) * len(task.lanes)  # of lanes that all ended early
         rest = np.full((bucket.tile, task.until - first, len(COLUMNS)), np.nan, history.dtype)  # if all ended early
         history = np.concatenate([history, rest], axis=1)
+        if task.last:  # nobody goes on from here: only the weights that may be kept leave the device
+            state = state._replace(opt_state=None, params=() if validated else state.params, best=state.best if validated else ())
         return Done(tiles.fetched(state), history, test, time.perf_counter() - start)
 
     def _begin(self, task: Task, device: int) -> Begun:
@@ -184,9 +187,8 @@ class Trainer:
     def _small(self, bucket: int) -> bool:
         """Whether an epoch surely takes no time, so that the first call need not feel its way."""
         b = self.plan.buckets[bucket]
-        sizes = b.spec.model.sizes
-        flops = 6 * sum(m * n for m, n in zip(sizes[1:], sizes, strict=False)) * self.data[0][0].X.shape[0] * b.tile
-        return flops * HISTORY_ROWS < 1e11
+        flops = tiles.flops(b.spec.model, self.data[0][0].X.shape[0]) * b.tile
+        return flops * HISTORY_ROWS < 2 * CALL_S * tiles.FLOPS.get(self.devices[0].platform, 1e10)
 
 
 def packed(state: LaneState, history: np.ndarray) -> dict[str, np.ndarray]:
