@@ -344,7 +344,7 @@ def test_neutral_numbers_stay_in_the_program_where_they_vary():
 
 
 def test_no_validation_ranks_by_training_and_keeps_the_last_weights():
-    found = mo.sweep({"learning_rate": [0.01, 0.1, 3.0]}, "iris", method="grid", **BASE, validation=0.0)
+    found = mo.sweep({"learning_rate": [0.01, 0.1, 1.0]}, "iris", method="grid", **BASE, validation=0.0)
     assert found.table["val_loss"].is_null().all()
     assert (found.table["best_epoch"] < found.table["epochs"]).any()
     assert found.table["train_loss"].to_list() == [found.histories[trial]["train_loss"][-1] for trial in range(3)]
