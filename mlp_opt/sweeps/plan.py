@@ -73,16 +73,21 @@ class Plan:
         trial, rest = divmod(lane, self.lanes_of_a_trial)
         return LaneId(trial, *divmod(rest, self.repeats))
 
+    def identities(self, lanes: Sequence[int]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """(trials, folds, repeats) of these lanes."""
+        trial, rest = np.divmod(np.asarray(lanes), self.lanes_of_a_trial)
+        return trial, *np.divmod(rest, self.repeats)
+
     def lanes(self, trial: int) -> range:
         return range(trial * self.lanes_of_a_trial, (trial + 1) * self.lanes_of_a_trial)
 
     def hparams(self, bucket: Bucket, lanes: Sequence[int]) -> HParams:
         """Stacked HParams of these lanes: every leaf (lanes,), but data_seed () where the order is shared."""
-        trial, rest = np.divmod(np.asarray(lanes), self.lanes_of_a_trial)
+        trial, _, repeat = self.identities(lanes)
         table = bucket.rows[self.row_of[trial]]
         kind = np.float64 if bucket.spec.dtype == "float64" else np.float32
         hparams: HParams = bucket.structure.unflatten([column.astype(kind) for column in table.T])
-        seed = table[:, _leaf(bucket.structure, "seed")].astype(np.int64) + rest % self.repeats
+        seed = table[:, _leaf(bucket.structure, "seed")].astype(np.int64) + repeat
         order = table[:, _leaf(bucket.structure, "data_seed")].astype(np.uint32)
         patience = None if hparams.patience is None else table[:, _leaf(bucket.structure, "patience")].astype(np.int32)
         return hparams._replace(
@@ -91,11 +96,10 @@ class Plan:
 
     def tiles(self, lanes: Sequence[int]) -> list[tuple[int, tuple[int, ...]]]:
         """(bucket, lanes) of each tile, in an order in which neighbours are of different buckets."""
-        members = np.asarray(lanes)
-        trial, rest = np.divmod(members, self.lanes_of_a_trial)
-        group = self.bucket_of[trial] * self.folds + rest // self.repeats  # of one bucket and fold
+        trial, fold, _ = self.identities(lanes)
+        group = self.bucket_of[trial] * self.folds + fold
         order = np.argsort(group, kind="stable")
-        parts = np.split(members[order], np.flatnonzero(np.diff(group[order])) + 1)
+        parts = np.split(np.asarray(lanes)[order], np.flatnonzero(np.diff(group[order])) + 1)
         cut = []
         for part in parts:
             first = self.identity(int(part[0]))

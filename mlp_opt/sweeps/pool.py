@@ -11,10 +11,10 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
-import jax
 import numpy as np
 
 from ..store.sweep_folder import SweepFolder
+from . import tiles
 from .plan import Plan
 
 Key = tuple[float, float, int]
@@ -37,10 +37,9 @@ class Pool:
         self._enter(rows)
         place = {row["lane"]: i for i, row in enumerate(rows)}
         kept = self._wanted(place)
-        weights = [np.asarray(leaf) for leaf in jax.tree.leaves(done.state.best if self.has_validation else done.state.params)]
-        for lane in kept:
-            i = place[lane]
-            self.models[lane] = {f"{k:03d}": leaf[i].copy() for k, leaf in enumerate(weights)} | {"history": done.history[i].copy()}
+        weights = tiles.picked(done.weights, [place[lane] for lane in kept])
+        for lane, leaves in zip(kept, weights, strict=True):
+            self.models[lane] = {f"{k:03d}": leaf for k, leaf in enumerate(leaves)} | {"history": done.history[place[lane]].copy()}
         self._save(key, kept)
 
     def restore(self, tiles: dict[str, list[dict[str, Any]]]) -> set[str]:

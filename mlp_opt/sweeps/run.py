@@ -144,6 +144,23 @@ class _Describe:
         self.scores = [f"{part}_{what}" for part in ("train", "val", "test") for what in ("loss", study.metric)]
 
     def __call__(self, task: Task, done: Done) -> list[dict[str, Any]]:
+        """What each was, what came out, what varied."""
+        columns = self._which(task) | self._outcome(task, done)
+        rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+        for row in rows:
+            varied = self.study.trials[row["trial"]].items()
+            row |= {name: tables.cell(value) for name, value in varied if name != "seed"}
+        return rows
+
+    def _which(self, task: Task) -> dict[str, list[Any]]:
+        study, n = self.study, len(task.lanes)
+        trial, fold, repeat = (column.tolist() for column in study.plan.identities(task.lanes))
+        seeds = [study.trials[t].get("seed", study.config.seed) for t in trial]
+        columns: dict[str, list[Any]] = {"task": [task.key] * n, "lane": list(task.lanes), "trial": trial, "fold": fold, "repeat": repeat}
+        seed = [(s + r) % 2**32 for s, r in zip(seeds, repeat, strict=True)]
+        return columns | {"seed": seed, "bracket": [task.bracket] * n, "rung": [task.rung] * n}
+
+    def _outcome(self, task: Task, done: Done) -> dict[str, list[Any]]:
         study, n = self.study, len(task.lanes)
         diverged, epochs, best, best_value = (
             np.asarray(leaf)[:n] for leaf in (done.state.diverged_at, done.state.epoch, done.state.best_epoch, done.state.best_value)
@@ -155,30 +172,16 @@ class _Describe:
             value = measured[:, 0] if study.config.monitor == "loss" else -measured[:, 1]
         ended = np.where(epochs >= study.config.epochs, "finished", np.where(epochs >= task.until, "running", "patience"))
         test = np.full((n, 2), np.nan) if done.test is None else np.stack(done.test, axis=1)[:n]
+        scores = np.concatenate([_finite(measured), _finite(np.where((diverged > 0)[:, None], np.nan, test))], axis=1)
         columns = {
             "epochs": epochs,
             "best_epoch": best,
             "status": np.where(diverged > 0, "diverged", ended),
             "diverged_at": _where(diverged > 0, diverged),
             "value": _finite(np.where(diverged > 0, np.nan, value)),
+            **dict(zip(self.scores, scores.T, strict=True)),
         }
-        scores = np.concatenate([_finite(measured), _finite(np.where((diverged > 0)[:, None], np.nan, test))], axis=1)
-        names = (*columns, *self.scores)
-        found = zip(*(column.tolist() for column in columns.values()), *scores.T.tolist(), strict=True)
-        seconds = round(done.seconds / n, 6)
-        return [
-            self._which(task, lane) | dict(zip(names, row, strict=True)) | {"seconds": seconds} | self._varied(lane)
-            for lane, row in zip(task.lanes, found, strict=True)
-        ]
-
-    def _which(self, task: Task, lane: int) -> dict[str, Any]:
-        study, identity = self.study, self.study.plan.identity(lane)
-        seed = (study.trials[identity.trial].get("seed", study.config.seed) + identity.repeat) % 2**32
-        return {"task": task.key, "lane": lane, **identity._asdict(), "seed": seed, "bracket": task.bracket, "rung": task.rung}
-
-    def _varied(self, lane: int) -> dict[str, Any]:
-        trial = self.study.trials[lane // self.study.plan.lanes_of_a_trial]
-        return {name: tables.cell(value) for name, value in trial.items() if name != "seed"}
+        return {name: column.tolist() for name, column in columns.items()} | {"seconds": [round(done.seconds / n, 6)] * n}
 
 
 def _where(good: np.ndarray, values: np.ndarray) -> np.ndarray:

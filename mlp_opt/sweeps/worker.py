@@ -14,6 +14,7 @@ import numpy as np
 
 from ..errors import InputError
 from ..lane import COLUMNS, HISTORY_ROWS, Data, HParams, LaneState
+from ..model import Params
 from ..store.sweep_folder import SweepFolder
 from . import tiles
 from .plan import Plan
@@ -44,10 +45,14 @@ class Begun(NamedTuple):
 
 
 class Done(NamedTuple):
-    """What a worker brings back. history (lanes, epochs, columns); of the last rung, state with but the weights that count,
-    and test: (losses, scores)."""
+    """What a worker brings back. history (lanes, epochs, columns); of the last rung test: (losses, scores).
+
+    After a last rung nobody goes on from the state: it has no arrays but the lanes' counts, and the weights that may be kept
+    stay on the device.
+    """
 
     state: LaneState
+    weights: Params
     history: np.ndarray
     test: tuple[np.ndarray, np.ndarray] | None
     seconds: float
@@ -126,19 +131,18 @@ class Trainer:
                 saved = time.monotonic()
                 if stop.is_set():
                     return None
-        test, validated = None, data.X_val is not None
+        test, weights = None, state.best if data.X_val is not None else state.params
         if task.last and self.tests is not None:
-            kept = state.best if validated else state.params
             with self._once(("test", spec.model, bucket.tile, device)):
-                loss, score = tiles.evaluate_tile(spec.model, kept, *self.tests[device][plan.identity(task.lanes[0]).fold])
+                loss, score = tiles.evaluate_tile(spec.model, weights, *self.tests[device][plan.identity(task.lanes[0]).fold])
             test = np.asarray(loss), np.asarray(score)
         with self._lock:
             self.progress.epochs_done += (task.until - first) * len(task.lanes)  # of lanes that all ended early
         rest = np.full((bucket.tile, task.until - first, len(COLUMNS)), np.nan, history.dtype)  # if all ended early
         history = np.concatenate([history, rest], axis=1)
-        if task.last:  # nobody goes on from here: only the weights that may be kept leave the device
-            state = state._replace(opt_state=None, params=() if validated else state.params, best=state.best if validated else ())
-        return Done(tiles.fetched(state), history, test, time.perf_counter() - start)
+        if task.last:
+            state = state._replace(params=(), opt_state=None, best=())
+        return Done(tiles.fetched(state), weights, history, test, time.perf_counter() - start)
 
     def _begin(self, task: Task, device: int) -> Begun:
         """A tile where it was stopped, or from the rung before, or new."""
