@@ -33,6 +33,7 @@ QUICK = SHAPES[0]._replace(models=8, epochs=2)
 PEERS = {
     OURS: Peer(sweep_peers.ours, "mlp-opt"),
     "scikit-learn": Peer(sweep_peers.scikit_learn, "scikit-learn"),
+    "optax vmap": Peer(sweep_peers.optax_vmap, "optax"),
     "torch vmap": Peer(sweep_peers.torch_vmap, "torch"),
     LOOP: Peer(sweep_peers.torch_loop, "torch"),
     BOUND: Peer(sweep_peers.matmul_bound, "jax"),
@@ -62,6 +63,12 @@ def add_to(commands: Any) -> None:
     command.add_argument("--json", action="store_true", help="print the raw numbers as one JSON object")
     command.add_argument("--rounds", type=int, help="timed calls of each peer (default 7) and of each size (default 3)")
     command.add_argument("--quick", action="store_true", help="only prove that it works: few small networks, few epochs")
+    command.add_argument("--models", type=int, help="networks in each shape of the first part (default: 64, 64, 16)")
+    command.add_argument(
+        "--peers",
+        type=lambda names: names.split(","),
+        help="of the first part: ours, the bound and these alone, as 'optax vmap,torch vmap'",
+    )
     command.add_argument("--only", choices=PARTS, help="leave the other parts out")
     command.set_defaults(run=run)
 
@@ -78,10 +85,12 @@ def run(args: argparse.Namespace) -> None:
 def speed(args: argparse.Namespace, peers: list[str]) -> list[dict[str, Any]]:
     """Every peer at every shape."""
     results = []
+    asked = [peer for peer in peers if args.peers is None or peer in (OURS, BOUND, *args.peers)]
     for shape in [QUICK] if args.quick else SHAPES:
-        jobs = {peer: Job(peer, shape) for peer in peers}
+        shape = shape._replace(models=args.models or shape.models)
+        jobs = {peer: Job(peer, shape) for peer in asked}
         measured = measure("sweep", jobs, args.rounds or (2 if args.quick else 7), same_tile)
-        check_steps(measured, {peer: shape.steps * (min(LOOPED, shape.models) if peer == LOOP else shape.models) for peer in peers})
+        check_steps(measured, {peer: shape.steps * (min(LOOPED, shape.models) if peer == LOOP else shape.models) for peer in asked})
         results.append(measured)
         if not args.json:
             show_speed(measured)
@@ -98,7 +107,7 @@ def show_speed(measured: dict[str, Any]) -> None:
     shape, rows = Shape(**measured["shape"]), []
     bound = measured["peers"][BOUND]
     for peer, r in measured["peers"].items():
-        times = f"{statistics.median(step_us(r)):.1f}", f"{min(step_us(r)):.1f}", f"{r['ratio']:.2f}", f"{bound['ratio'] / r['ratio']:.0%}"
+        times = show_us(statistics.median(step_us(r))), show_us(min(step_us(r))), f"{r['ratio']:.2f}", f"{bound['ratio'] / r['ratio']:.0%}"
         accuracy = "" if r["accuracy"] is None else f"{r['accuracy']:.3f}"
         rows.append((peer, *times, f"{r['peak_mb']:.0f}", f"{r['first_seconds']:.2f}", accuracy))
     about = f"{shape.rows} rows of {measured['data']}, {shape.epochs} epochs a call"
@@ -111,6 +120,11 @@ def show_speed(measured: dict[str, Any]) -> None:
         f"{LOOP} trains {min(LOOPED, shape.models)} of the {shape.models} a call; scikit-learn's memory is that of all its processes",
         f"load {measured['load']:.1f} at the end; where others compute too, the threads of torch stall",
     )
+
+
+def show_us(us: float) -> str:
+    """Three digits, of which at most one is behind the point where there are that many before it."""
+    return f"{us:.1f}" if us >= 10 else f"{us:.3g}"
 
 
 def scaling(args: argparse.Namespace, peers: list[str]) -> dict[str, Any]:

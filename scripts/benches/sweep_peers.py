@@ -74,6 +74,66 @@ def scikit_learn(shape: Shape, X: Any, y: Any) -> Train:
     return train
 
 
+def optax_vmap(shape: Shape, X: Any, y: Any) -> Train:
+    """What a practised JAX user writes: optax.adam and jax.grad in two scans, vmapped over the rates; the networks share their batches."""
+    import jax
+    import jax.numpy as jnp
+    import optax
+
+    X, y, rates = jnp.asarray(X), jnp.asarray(y), jnp.asarray(shape.rates(), jnp.float32)
+
+    def logits(params: Any, z: Any) -> Any:
+        for W, b in params[:-1]:
+            z = jax.nn.relu(z @ W + b)
+        return z @ params[-1][0] + params[-1][1]
+
+    def loss(params: Any, X: Any, y: Any) -> Any:
+        return optax.softmax_cross_entropy_with_integer_labels(logits(params, X), y).mean()
+
+    def one(rate: Any, key: Any, orders: Any) -> Any:
+        optimizer, draw = optax.adam(rate), jax.nn.initializers.he_normal()
+        keys = jax.random.split(key, len(shape.sizes))
+        params = [(draw(k, (n, m)), jnp.zeros(m)) for k, (n, m) in zip(keys, pairwise(shape.sizes), strict=False)]
+
+        def step(carry: Any, rows: Any) -> Any:
+            params, state = carry
+            updates, state = optimizer.update(jax.grad(loss)(params, X[rows], y[rows]), state, params)
+            return (optax.apply_updates(params, updates), state), None
+
+        def epoch(carry: Any, order: Any) -> Any:
+            return jax.lax.scan(step, carry, order.reshape(-1, shape.batch))[0], None
+
+        return jax.lax.scan(epoch, (params, optimizer.init(params)), orders)[0][0]
+
+    @jax.jit
+    def run(key: Any) -> Any:
+        orders = jax.vmap(lambda k: jax.random.permutation(k, len(X)))(jax.random.split(key, shape.epochs))
+        return jax.vmap(one, in_axes=(0, 0, None))(rates, jax.random.split(key, len(rates)), orders)
+
+    score = jax.jit(jax.vmap(lambda params: jnp.mean(logits(params, X).argmax(axis=1) == y)))
+
+    def train() -> Trained:
+        params = jax.block_until_ready(run(jax.random.key(0)))
+        return Trained(shape.steps * len(rates), lambda: float(score(params).max()))
+
+    return train
+
+
+def torch_device() -> str:
+    """Where torch trains: on the GPU if there is one, as JAX does."""
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def torch_waits() -> None:
+    """Until the GPU, if there is one, has done what it was given."""
+    import torch
+
+    if torch_device() == "cuda":
+        torch.cuda.synchronize()
+
+
 def torch_net(shape: Shape) -> Any:
     """The network with new weights."""
     import torch
@@ -90,7 +150,8 @@ def torch_vmap(shape: Shape, X: Any, y: Any) -> Train:
     import torch
     from torch.func import functional_call, grad_and_value, stack_module_state, vmap
 
-    X, y, net = torch.from_numpy(X), torch.from_numpy(y), torch_net(shape).to("meta")
+    torch.set_default_device(torch_device())
+    X, y, net = torch.tensor(X), torch.tensor(y), torch_net(shape).to("meta")
     rates = torch.tensor(shape.rates(), dtype=torch.float32)
     columns = {k: rates.view(-1, *[1] * v.ndim) for k, v in net.named_parameters()}
 
@@ -116,10 +177,11 @@ def torch_vmap(shape: Shape, X: Any, y: Any) -> Train:
                 grads, _ = gradients(params, X[rows], y[rows])
                 step += 1
                 adam(params, grads, moments, step)
+        torch_waits()
 
         def best() -> float:
             logits = vmap(lambda p: functional_call(net, p, (X,)))(params)
-            return max(share_right(each.argmax(dim=1), y) for each in logits)
+            return max(share_right(each.argmax(dim=1).cpu(), y.cpu()) for each in logits)
 
         return Trained(step * len(rates), best)
 
@@ -130,7 +192,8 @@ def torch_loop(shape: Shape, X: Any, y: Any) -> Train:
     """One network after the other with torch.optim.Adam, on tensors in memory, default threads. LOOPED of them, evenly spread."""
     import torch
 
-    X, y, loss = torch.from_numpy(X), torch.from_numpy(y), torch.nn.CrossEntropyLoss()
+    torch.set_default_device(torch_device())
+    X, y, loss = torch.tensor(X), torch.tensor(y), torch.nn.CrossEntropyLoss()
     rates = [float(rate) for rate in shape.rates()]
     few = min(LOOPED, len(rates))
     rates = [rates[(2 * i + 1) * len(rates) // (2 * few)] for i in range(few)]
@@ -145,7 +208,8 @@ def torch_loop(shape: Shape, X: Any, y: Any) -> Train:
                     loss(net(X[rows]), y[rows]).backward()
                     optimizer.step()
                     steps += 1
-        return Trained(steps, lambda: max(share_right(net(X).argmax(dim=1), y) for net in nets))
+        torch_waits()
+        return Trained(steps, lambda: max(share_right(net(X).argmax(dim=1).cpu(), y.cpu()) for net in nets))
 
     return train
 
@@ -154,13 +218,15 @@ def matmul_bound(shape: Shape, X: Any, y: Any) -> Train:
     """Nothing but the matrix products of the steps, as the lanes do them: rows are samples, vmapped over a tile that shares X."""
     import jax
 
+    from mlp_opt.bound import written_out
+
     def of_a_lane(W: Any, X: Any) -> Any:
         z, grads = [X], []
         for l in range(len(W)):
             z.append(jax.lax.optimization_barrier(z[l] @ W[l].T))
         delta = z[-1]
         for l in reversed(range(len(W))):
-            grads.append(jax.lax.optimization_barrier(delta.T) @ z[l])  # written out, as the lanes do on a CPU
+            grads.append(written_out(delta.T) @ z[l])
             delta = jax.lax.optimization_barrier(delta @ W[l]) if l else delta
         return grads
 

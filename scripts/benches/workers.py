@@ -108,7 +108,8 @@ def memory(field: str) -> float:
 
 def start(bench: str, job: Job, data: str) -> subprocess.Popen[str]:
     command = [sys.executable, str(BENCH), "worker", bench, job.peer, json.dumps(job.shape), data]
-    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    shared = {"XLA_PYTHON_CLIENT_PREALLOCATE": "false"} | os.environ  # or the first would take most of a GPU's memory
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=shared)
 
 
 def ask(name: str, process: Any, question: str = "") -> dict[str, Any]:
