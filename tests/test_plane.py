@@ -71,7 +71,7 @@ def test_chunks_change_no_value(x64, monkeypatch):
     monkeypatch.setattr(planes, "CHUNK_NUMBERS", 7 * 40 * 5)  # 15 points are two chunks of 7, and one of which 6 are filling
     parts = planes.surface(model, plane, X, y, *grid)
     np.testing.assert_allclose(parts.loss, whole.loss, rtol=1e-12)
-    np.testing.assert_array_equal(parts.score, whole.score)
+    np.testing.assert_allclose(parts.score, whole.score, rtol=1e-12)  # on a GPU the sums are in another order
 
 
 def test_a_plane_of_a_larger_network_in_float32():
