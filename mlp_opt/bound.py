@@ -54,6 +54,21 @@ class Bound:
         return bound
 
 
+def within(value: Any, low: float | int, high: float | int) -> bool:
+    """Whether it is a number, or an array of numbers, each from low up to but not high. Bools and lists are no numbers."""
+    if isinstance(value, (int, float)):
+        return not isinstance(value, bool) and low <= value < high
+    if not (is_whole(value) or jnp.issubdtype(getattr(value, "dtype", np.bool_), jnp.floating)):
+        return False
+    wide = np.asarray(value, np.float64)  # in float32 the limits would be rounded too
+    return bool(np.all((wide >= low) & (wide < high)))
+
+
+def is_whole(value: Any) -> bool:
+    """Whether it is of a kind that holds whole numbers only."""
+    return isinstance(value, int) or jnp.issubdtype(getattr(value, "dtype", np.bool_), jnp.integer)
+
+
 def cast(number: Any, dtype: Any) -> Any:
     """`number` ready to meet arrays of `dtype`: Python numbers stay weakly typed, arrays are converted.
 

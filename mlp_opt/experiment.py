@@ -18,6 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from . import metrics, schedules, train
+from .bound import within
 from .config import TrainConfig, typed
 from .data import dataset, encode, sources, split
 from .data.dataset import Dataset
@@ -265,11 +266,6 @@ def check(config: TrainConfig, task: str) -> None:
     check_name("monitor", config.monitor, ("loss", "score"))
     check_name("scaling", config.scaling, encode.SCALINGS)
     require("label_smoothing", task != "regression" or within(config.label_smoothing, 0, _LEAST), "0 for a regression")
-
-
-def within(value: Any, low: float | int, high: float | int) -> bool:
-    """Whether a number, or each of a column, is from low up to but not high."""
-    return bool(np.all((value >= low) & (value < high)))
 
 
 def _version() -> str:

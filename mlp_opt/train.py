@@ -13,6 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from . import lane, metrics
+from .bound import is_whole, within
 from .errors import InputError, check_name
 from .lane import COLUMNS, HISTORY_ROWS, Data, HParams, LaneSpec, LaneState
 from .model import MLP, Params, predict
@@ -183,10 +184,11 @@ def prepare_lane(
     monitor: str,
     dtype: str,
     traced: frozenset[str] = frozenset(),
+    columns: bool = False,
 ) -> tuple[LaneSpec, HParams]:
     """A lane for n training samples, checked. Neutral numbers (l2 0, say) leave the program, unless named in `traced`.
 
-    A number may be a column, those of as many lanes; then its leaf of the hparams is.
+    columns: a number may be a column, those of as many lanes; then its leaf of the hparams is.
     """
     check_dtype(dtype)
     check_name("monitor", monitor, ("loss", "score"))
@@ -195,7 +197,7 @@ def prepare_lane(
         raise InputError(f"batch_size must be a whole number from 1 to the {n} training samples, got {batch_size!r}")
     data_seed = seed if data_seed is None else data_seed
     numbers = {"init_scale": init_scale, "l1": l1, "l2": l2, "dropout": dropout, "label_smoothing": label_smoothing}
-    _check_numbers(seed=seed, data_seed=data_seed, patience=patience, **numbers)
+    _check_numbers(columns, seed=seed, data_seed=data_seed, patience=patience, **numbers)
     # Numbers reach the program as one kind each, so that 1, 1.0 and np.float32(1) are the same program.
     plain = jax.tree.map(lambda x: float(x) if isinstance(x, (int, np.number)) else x, as_pytree(optimizer))
     hparams = HParams(
@@ -255,32 +257,24 @@ def _check_finite(name: str, values: np.ndarray) -> None:
         raise InputError(f"{name} holds {values[tuple(bad[0])]} at {where} ({len(bad)} such values); remove or impute them")
 
 
-def _check_numbers(**given: Any) -> None:
-    whole, seeds = "a whole number from 0 to 2^32 - 1", (0, 2**32)
-    rules: dict[str, tuple[Callable[[Any], bool], str]] = {
-        "seed": (lambda v: _within(v, *seeds, kinds="iu"), whole),
-        "data_seed": (lambda v: _within(v, *seeds, kinds="iu"), whole),
-        "patience": (lambda v: v is None or _within(v, 1, 2**31, kinds="iu"), "None or a whole number from 1 to 2^31 - 1"),
-        "init_scale": (lambda v: _within(v, math.ulp(0.0), math.inf), "a number > 0"),
-        "l1": (lambda v: _within(v, 0, math.inf), "a number >= 0"),
-        "l2": (lambda v: _within(v, 0, math.inf), "a number >= 0"),
-        "dropout": (lambda v: _within(v, 0, 1), "a number from 0 up to but not 1"),
-        "label_smoothing": (lambda v: _within(v, 0, math.nextafter(1.0, 2.0)), "a number from 0 to 1"),
+def _check_numbers(columns: bool, **given: Any) -> None:
+    """columns: whether a number may be an array of them, those of many lanes."""
+    seed = (0, 2**32, "a whole number from 0 to 2^32 - 1")
+    rules: dict[str, tuple[float | int, float | int, str]] = {
+        "seed": seed,
+        "data_seed": seed,
+        "patience": (1, 2**31, "None or a whole number from 1 to 2^31 - 1"),
+        "init_scale": (math.ulp(0.0), math.inf, "a number > 0"),
+        "l1": (0, math.inf, "a number >= 0"),
+        "l2": (0, math.inf, "a number >= 0"),
+        "dropout": (0, 1, "a number from 0 up to but not 1"),
+        "label_smoothing": (0, math.nextafter(1.0, 2.0), "a number from 0 to 1"),
     }
     for name, value in given.items():
-        good, accepted = rules[name]
-        if not good(value):
+        low, high, accepted = rules[name]
+        fine = within(value, low, high) and (columns or np.ndim(value) == 0) and (is_whole(value) or "whole" not in accepted)
+        if not fine and not (name == "patience" and value is None):
             raise InputError(f"{name} must be {accepted}, got {value!r}")
-
-
-def _within(value: Any, low: float | int, high: float | int, kinds: str = "iuf") -> bool:
-    """Whether a number, or each of a column, is of these kinds (NumPy's letters) and from low up to but not high."""
-    try:
-        value = np.asarray(value)
-        wide = value.astype(np.float64)  # in float32 the limits would be rounded too
-    except (TypeError, ValueError):
-        return False
-    return value.dtype.kind in kinds and bool(np.all((wide >= low) & (wide < high)))
 
 
 def _unless(value: Any, neutral: float | None) -> Any:

@@ -340,6 +340,13 @@ BAD = {
     "init scale": (dict(init_scale=float("nan")), r"init_scale must be a number > 0"),
     "init scale 0 in float32": (dict(init_scale=np.float32(0)), r"init_scale must be a number > 0"),
     "dropout a bool": (dict(dropout=False), r"dropout must be a number from 0"),
+    "dropout a list": (dict(dropout=[0.1, 0.2]), r"dropout must be a number from 0 up to but not 1, got \[0.1, 0.2\]"),
+    "dropout an array": (dict(dropout=np.array([0.1, 0.2])), r"dropout must be a number from 0"),
+    "l2 empty": (dict(l2=np.array([])), r"l2 must be a number >= 0"),
+    "l2 complex": (dict(l2=1j), r"l2 must be a number >= 0, got 1j"),
+    "seeds": (dict(seed=np.array([1, 2])), r"seed must be a whole number"),
+    "patience a list": (dict(patience=[1, 2]), r"patience must be None or a whole number"),
+    "seed huge": (dict(seed=10**400), r"seed must be a whole number"),
     "epochs a bool": (dict(epochs=True), r"epochs must be a whole number"),
     "y a number": (dict(y=3), r"y must have 37 rows, got 3"),
     "ragged": (dict(X=[[1.0], [1.0, 2.0]]), r"X and y must be arrays"),
@@ -352,6 +359,12 @@ BAD = {
     "dtype": (dict(dtype="float3"), r"did you mean 'float32'"),
     "float64 off": (dict(dtype="float64"), r"jax_enable_x64"),
 }
+
+
+@pytest.mark.parametrize("number", [10**30, np.float32(0.5), np.int8(1), np.asarray(0.5), jnp.float32(0.5), jnp.bfloat16(0.5)])
+def test_numbers_of_any_kind_are_taken(number):
+    run = mo.fit(MODEL, mo.sgd(0.1), X, Y, epochs=1, batch_size=8, init_scale=number, label_smoothing=np.float32(1))
+    assert len(run.history["epoch"]) == 1
 
 
 @pytest.mark.parametrize("name", BAD)

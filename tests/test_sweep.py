@@ -285,6 +285,15 @@ def test_a_trial_trained_again_has_the_same_bits(tmp_path):
         replay.prepare(path, (9, 0, 0))
 
 
+def test_a_first_call_of_very_many_steps_feels_its_way(tmp_path, monkeypatch):
+    made = make()
+    made.plan.buckets[0].tile = made.plan.buckets[1].tile = 4
+    trainer = worker.Trainer(made.plan, made.datasets(), None, SweepFolder(tmp_path), worker.Progress(1))
+    assert trainer._call(0) == worker.HISTORY_ROWS
+    monkeypatch.setattr(tiles, "STEP_S", {"cpu": 0.1, "gpu": 0.1})  # as 10,000 times as many rows
+    assert trainer._call(0) == 1
+
+
 def test_resume_refuses_another_configuration_and_other_data(tmp_path):
     X, y = np.random.default_rng(0).normal(size=(60, 3)), np.arange(60) % 2
     out = tmp_path / "s"
@@ -295,6 +304,10 @@ def test_resume_refuses_another_configuration_and_other_data(tmp_path):
         mo.sweep({"learning_rate": [0.1, 0.3]}, X, y, method="grid", epochs=1, out=out, resume=True)
     with pytest.raises(InputError, match="not those that the sweep"):
         mo.sweep({"learning_rate": [0.1, 0.2]}, X + 1, y, method="grid", epochs=1, out=out, resume=True)
+    plan = json.loads((out / "plan.json").read_text())
+    (out / "plan.json").write_text(json.dumps(plan | {"tiles": plan["tiles"] * 2}))
+    with pytest.raises(InputError, match=r"plan\.json has 2 tile sizes for 1 programs: another version"):
+        mo.sweep({"learning_rate": [0.1, 0.2]}, X, y, method="grid", epochs=1, out=out, resume=True)
     config = (out / "config.toml").read_text()
     (out / "config.toml").write_text(config.replace("epochs = 1", "epochs = 2"))
     with pytest.raises(InputError, match="was changed since the sweep began"):
@@ -313,6 +326,7 @@ def test_resume_refuses_another_configuration_and_other_data(tmp_path):
             {},
             "trial 1 (optimizer_options.b1=1.5): option b1 of optimizer adam must be from 0 up to but not 1, got 1.5",
         ),
+        ([{"learning_rate": 0.1}, {"optimizer": "sgd", "learning_rate": -1.0}, {"learning_rate": -2.0}], {}, "trial 1 (optimizer=sgd"),
         ({"learning_rate": [0.1]}, {"method": "girid"}, "did you mean 'grid'"),
         ({"learning_rate": [0.1]}, {"folds": 99}, "folds must be at most 40"),
         ({"learning_rate": [0.1]}, {"brackets": 3}, "brackets 3 needs halving"),
@@ -365,15 +379,17 @@ def test_trials_planned_together_are_what_each_is_alone():
     space = SPACE | {
         "l2": [0.0, 1e-3],
         "seed": [0, 7],
+        "optimizer": ["momentum", "adam", "adadelta"],
         "patience": [0, 2, 3],
         "schedule": ["constant", "warmup_cosine"],
         "hidden": [[4], [8, 4]],
     }
     config, options = study.settings_of({"dataset": "iris", "trials": 40, "repeats": 2} | BASE)
     when = [{"optimizer": "momentum", "space": {"optimizer_options": {"momentum": [0.5, 0.9], "nesterov": [True, False]}}}]
+    when += [{"optimizer": "adadelta", "space": {"optimizer_options": {"weight_decay": [0, 0.1]}}}]
     together = study.make(config, options, space, when)
     names = {name for trial in together.trials for name in trial}
-    assert {"optimizer_options.momentum", "optimizer_options.nesterov", "seed"} <= names
+    assert {"optimizer_options.momentum", "optimizer_options.nesterov", "optimizer_options.weight_decay", "seed"} <= names
     for number, trial in enumerate(together.trials):
         bucket = together.plan.buckets[together.plan.bucket_of[number]]
         alone = study.make(config, options, [trial])
@@ -388,7 +404,7 @@ def test_a_log_whose_halves_make_a_row_together_loses_both(tmp_path):
     folder = SweepFolder(tmp_path)
     folder.append([{"task": "a", "lane": 0, "rung": 0}])
     with open(tmp_path / "trials.jsonl", "ab") as log:
-        log.write(b'{"task": "a", "lane": 1\n"rung": 0}\n')
+        log.write(b'{"task": "a", "lane": 1\n"rung": 0}\n\n')
     with folder.writing():
         assert folder.rows() == [{"task": "a", "lane": 0, "rung": 0}]
     assert folder.damaged == [f"{tmp_path / 'trials.jsonl'}: 2 incomplete line(s) dropped"]

@@ -65,8 +65,11 @@ class SweepFolder:
         """Remember the tile sizes: the same ones give the same bits. data: a digest of the samples."""
         files.write(self.path / PLAN, json.dumps({"config": self._config(), "data": data, "tiles": tiles}) + "\n")
 
-    def load_plan(self, data: str) -> list[int] | None:
-        """The tile sizes; None if the sweep was stopped before they were chosen. InputError if config.toml or the data were changed."""
+    def load_plan(self, data: str, buckets: int) -> list[int] | None:
+        """The tile sizes, one a bucket; None if the sweep was stopped before they were chosen.
+
+        InputError if config.toml or the data were changed, or another version of this package began the sweep with other buckets.
+        """
         if not (self.path / PLAN).exists():
             return None
         try:
@@ -78,6 +81,8 @@ class SweepFolder:
             raise InputError(f"{self.path / CONFIG} was changed since the sweep began; start another with --config and a new --out")
         if before != data:
             raise InputError(f"the data are not those that the sweep in {self.path} began with; start another in a new folder")
+        if len(tiles) != buckets:
+            raise InputError(f"{self.path / PLAN} has {len(tiles)} tile sizes for {buckets} programs: another version of mlp_opt wrote it")
         return tiles
 
     def append(self, rows: list[dict[str, Any]]) -> None:
@@ -98,7 +103,7 @@ class SweepFolder:
         content = files.read(path)
         good, bad = [], 0
         whole = _parsed(b"[" + content.rstrip(b"\n").replace(b"\n", b",") + b"]")  # at once is three times as fast as line by line
-        if isinstance(whole, list) and all(map(_is_row, whole)) and len(whole) == content.count(b"\n"):
+        if isinstance(whole, list) and all(map(_is_row, whole)) and len(whole) == content.count(b"\n") and b"\n\n" not in content:
             return whole
         for line in filter(None, content.split(b"\n")):
             row = _parsed(line)

@@ -122,12 +122,12 @@ def make(base: TrainConfig, trials: list[Trial], shape: tuple[int, int], task: s
     for members, together in _alike(trials):
         try:
             spec, hparams = lane_of(ColumnConfig(base, fields_of(base, together)), shape, task, rows, order, traced)
-        except InputError:  # one of them is at fault, and alone it says so best
-            for number in members:
+        except InputError:  # the first that is at fault, alone, says it best
+            for number, trial in enumerate(trials):
                 try:
-                    lane_of(resolve(base, trials[number]), shape, task, rows, order, traced)
+                    lane_of(resolve(base, trial), shape, task, rows, order, traced)
                 except InputError as error:
-                    raise InputError(f"trial {number} ({describe(trials[number])}): {error}") from error
+                    raise InputError(f"trial {number} ({describe(trial)}): {error}") from error
             raise
         leaves, structure = jax.tree.flatten(hparams)
         columns = [np.broadcast_to(np.asarray(leaf, np.float64), len(members)) for leaf in leaves]
@@ -160,8 +160,9 @@ def _alike(trials: list[Trial]) -> Iterator[tuple[list[int], Trial]]:
 
 
 def _counts(name: str, value: Any) -> bool:
-    """Whether it is a number of a lane, not of the program."""
-    return (name in LANES or "." in name) and value is not None and not isinstance(value, bool)
+    """Whether it is a number of a lane, not of the program: no flag, nor a weight decay of 0, which adadelta leaves out."""
+    flag = value is None or isinstance(value, bool) or (name == "optimizer_options.weight_decay" and value == 0)
+    return (name in LANES or "." in name) and not flag
 
 
 def lane_of(
@@ -174,7 +175,7 @@ def lane_of(
     options = experiment.lane_options(config)
     if options["data_seed"] is None:
         options["data_seed"] = order
-    return prepare_lane(model, optimizer, rows, traced=traced, **options)
+    return prepare_lane(model, optimizer, rows, traced=traced, columns=True, **options)
 
 
 def describe(trial: Trial) -> str:

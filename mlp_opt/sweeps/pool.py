@@ -42,11 +42,11 @@ class Pool:
             self.models[lane] = {f"{k:03d}": leaf for k, leaf in enumerate(leaves)} | {"history": done.history[place[lane]].copy()}
         self._save(key, kept)
 
-    def restore(self, tiles: dict[str, list[dict[str, Any]]]) -> set[str]:
+    def restore(self, ended: dict[str, list[dict[str, Any]]]) -> set[str]:
         """Take in finished tiles from the log, key -> rows. Returns those whose weights are needed and lost: to be done again."""
-        for rows in tiles.values():
+        for rows in ended.values():
             self._enter(rows)
-        return {key for key, rows in tiles.items() if not self._load(key, rows)}
+        return {key for key, rows in ended.items() if not self._load(key, rows)}
 
     def _load(self, key: str, rows: list[dict[str, Any]]) -> bool:
         wanted = self._wanted(row["lane"] for row in rows)

@@ -26,7 +26,7 @@ def prepare(folder: Path, lane: tuple[int, int, int]) -> tuple[Experiment, Calla
     for (name, most), value in zip(limits.items(), lane, strict=True):
         if not 0 <= value < most:
             raise InputError(f"{name} must be from 0 to {most - 1} in {folder}, got {value}")
-    sizes = SweepFolder(folder).load_plan(study.data.digest)
+    sizes = SweepFolder(folder).load_plan(study.data.digest, len(study.plan.buckets))
     if sizes is None:
         raise InputError(f"the sweep in {folder} has not begun")
     identity = LaneId(*lane)

@@ -104,7 +104,7 @@ def _run(study: Study, folder: SweepFolder, on_progress: Callable[[Engine], None
         eta=study.settings.eta, top=max(study.settings.top, SHOWN), workers=study.settings.workers,
     )  # fmt: skip
     engine.stop = stop or engine.stop
-    sizes = folder.load_plan(study.data.digest)
+    sizes = folder.load_plan(study.data.digest, len(study.plan.buckets))
     if sizes is None:
         folder.save_plan(engine.choose_tiles(study.settings.tile), study.data.digest)
     else:

@@ -190,9 +190,9 @@ class Trainer:
 
     def _small(self, bucket: int) -> bool:
         """Whether an epoch surely takes no time, so that the first call need not feel its way."""
-        b = self.plan.buckets[bucket]
-        flops = tiles.flops(b.spec.model, self.data[0][0].X.shape[0]) * b.tile
-        return flops * HISTORY_ROWS < 2 * CALL_S * tiles.FLOPS.get(self.devices[0].platform, 1e10)
+        b, rows, platform = self.plan.buckets[bucket], self.data[0][0].X.shape[0], self.devices[0].platform
+        products = tiles.flops(b.spec.model, rows) * b.tile / tiles.FLOPS.get(platform, 1e10)
+        return HISTORY_ROWS * max(products, rows / b.spec.batch_size * tiles.STEP_S.get(platform, 1e-5)) < 2 * CALL_S
 
 
 def packed(state: LaneState, history: np.ndarray) -> dict[str, np.ndarray]:
