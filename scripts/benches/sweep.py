@@ -85,6 +85,8 @@ def run(args: argparse.Namespace) -> None:
 def speed(args: argparse.Namespace, peers: list[str]) -> list[dict[str, Any]]:
     """Every peer at every shape."""
     results = []
+    if unknown := set(args.peers or ()) - set(PEERS):
+        sys.exit(f"bench: unknown peer {min(unknown)!r}; accepted: {', '.join(PEERS)}")
     asked = [peer for peer in peers if args.peers is None or peer in (OURS, BOUND, *args.peers)]
     for shape in [QUICK] if args.quick else SHAPES:
         shape = shape._replace(models=args.models or shape.models)
@@ -123,7 +125,7 @@ def show_speed(measured: dict[str, Any]) -> None:
 
 
 def show_us(us: float) -> str:
-    """Three digits, of which at most one is behind the point where there are that many before it."""
+    """Three digits; of larger numbers all before the point and one behind it."""
     return f"{us:.1f}" if us >= 10 else f"{us:.3g}"
 
 

@@ -134,12 +134,12 @@ def torch_waits() -> None:
         torch.cuda.synchronize()
 
 
-def torch_net(shape: Shape) -> Any:
+def torch_net(shape: Shape, device: str) -> Any:
     """The network with new weights."""
     import torch
 
     layers = [layer for n_in, n_out in pairwise(shape.sizes) for layer in (torch.nn.Linear(n_in, n_out), torch.nn.ReLU())]
-    return torch.nn.Sequential(*layers[:-1])
+    return torch.nn.Sequential(*layers[:-1]).to(device)
 
 
 def torch_vmap(shape: Shape, X: Any, y: Any) -> Train:
@@ -150,9 +150,9 @@ def torch_vmap(shape: Shape, X: Any, y: Any) -> Train:
     import torch
     from torch.func import functional_call, grad_and_value, stack_module_state, vmap
 
-    torch.set_default_device(torch_device())
-    X, y, net = torch.tensor(X), torch.tensor(y), torch_net(shape).to("meta")
-    rates = torch.tensor(shape.rates(), dtype=torch.float32)
+    device = torch_device()
+    X, y, net = torch.tensor(X, device=device), torch.tensor(y, device=device), torch_net(shape, "meta")
+    rates = torch.tensor(shape.rates(), dtype=torch.float32, device=device)
     columns = {k: rates.view(-1, *[1] * v.ndim) for k, v in net.named_parameters()}
 
     def loss(params: Any, X: Any, y: Any) -> Any:
@@ -169,11 +169,11 @@ def torch_vmap(shape: Shape, X: Any, y: Any) -> Train:
             params[k].sub_(columns[k] / (1 - 0.9**step) * m / root)
 
     def train() -> Trained:
-        stacked, _ = stack_module_state([torch_net(shape) for _ in rates])
+        stacked, _ = stack_module_state([torch_net(shape, device) for _ in rates])
         params = {k: v.detach() for k, v in stacked.items()}
         moments, step = {k: (torch.zeros_like(v), torch.zeros_like(v)) for k, v in params.items()}, 0
         for _ in range(shape.epochs):
-            for rows in torch.randperm(len(X)).split(shape.batch):
+            for rows in torch.randperm(len(X), device=device).split(shape.batch):
                 grads, _ = gradients(params, X[rows], y[rows])
                 step += 1
                 adam(params, grads, moments, step)
@@ -192,18 +192,18 @@ def torch_loop(shape: Shape, X: Any, y: Any) -> Train:
     """One network after the other with torch.optim.Adam, on tensors in memory, default threads. LOOPED of them, evenly spread."""
     import torch
 
-    torch.set_default_device(torch_device())
-    X, y, loss = torch.tensor(X), torch.tensor(y), torch.nn.CrossEntropyLoss()
+    device = torch_device()
+    X, y, loss = torch.tensor(X, device=device), torch.tensor(y, device=device), torch.nn.CrossEntropyLoss()
     rates = [float(rate) for rate in shape.rates()]
     few = min(LOOPED, len(rates))
     rates = [rates[(2 * i + 1) * len(rates) // (2 * few)] for i in range(few)]
 
     def train() -> Trained:
-        nets, steps = [torch_net(shape) for _ in rates], 0
+        nets, steps = [torch_net(shape, device) for _ in rates], 0
         for net, rate in zip(nets, rates, strict=True):
             optimizer = torch.optim.Adam(net.parameters(), lr=rate)
             for _ in range(shape.epochs):
-                for rows in torch.randperm(len(X)).split(shape.batch):
+                for rows in torch.randperm(len(X), device=device).split(shape.batch):
                     optimizer.zero_grad()
                     loss(net(X[rows]), y[rows]).backward()
                     optimizer.step()
