@@ -54,6 +54,8 @@ def test_a_difference_is_seen():
     assert difference(w, w + np.array([[0, 0], [0, -0.5], [0.25, 0]])) == 0.5
     assert difference(w, np.where(np.eye(3, 2), np.nan, w)) == np.inf
     assert difference(w + np.nan, w + np.inf) == 0.0
+    assert difference(w + 8.0, w - 2.0) == 1.25
+    assert 0 < difference(w + 1e100, np.nextafter(w + 1e100, np.inf)) < 1e-15
 
 
 @pytest.mark.parametrize("name", RULES)

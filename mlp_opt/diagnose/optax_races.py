@@ -32,8 +32,12 @@ def optax_race(surface: Surface, optimizers: Mapping[str, Any], start: Any = Non
 
 
 def difference(ours: np.ndarray, theirs: np.ndarray) -> float:
-    """The largest distance, in x or y, between two paths (steps+1, 2) over all steps: 0 where neither is finite, infinite where one is."""
+    """The largest distance, in x or y, between two paths (steps+1, 2) over all steps: 0 where neither is finite, infinite where one is.
+
+    Coordinates beyond 1 in size count in parts of themselves: a path that flies off to 1e100 has its rounding there.
+    """
     one, other = np.isfinite(ours), np.isfinite(theirs)
     if (one != other).any():
         return np.inf
-    return float(np.abs(ours[one] - theirs[one]).max(initial=0.0))
+    size = np.maximum(1, np.maximum(np.abs(ours), np.abs(theirs)))[one]
+    return float(np.abs(ours[one] / size - theirs[one] / size).max(initial=0.0))
