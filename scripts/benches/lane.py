@@ -55,6 +55,31 @@ def ours(shape: Shape, X: Any, y: Any) -> Train:
     return train
 
 
+def he_normal(key: Any, sizes: tuple[int, ...]) -> list[tuple[Any, Any]]:
+    """New weights (n_in, n_out) and biases, as users of optax write them."""
+    import jax
+    import jax.numpy as jnp
+
+    keys, draw = jax.random.split(key, len(sizes)), jax.nn.initializers.he_normal()
+    return [(draw(k, (n, m)), jnp.zeros(m)) for k, (n, m) in zip(keys, pairwise(sizes), strict=False)]
+
+
+def logits(params: Any, z: Any) -> Any:
+    """The network of `he_normal`."""
+    import jax
+
+    for W, b in params[:-1]:
+        z = jax.nn.relu(z @ W + b)
+    return z @ params[-1][0] + params[-1][1]
+
+
+def loss(params: Any, X: Any, y: Any) -> Any:
+    """Its mean cross-entropy, by optax."""
+    import optax
+
+    return optax.softmax_cross_entropy_with_integer_labels(logits(params, X), y).mean()
+
+
 def optax_scan(shape: Shape, X: Any, y: Any) -> Train:
     """What a practised JAX user writes: optax.adam and jax.grad in two scans, X @ W, buffers donated."""
     import jax
@@ -65,17 +90,8 @@ def optax_scan(shape: Shape, X: Any, y: Any) -> Train:
 
     @jax.jit
     def init(key: Any) -> Any:
-        keys, draw = jax.random.split(key, len(shape.sizes)), jax.nn.initializers.he_normal()
-        params = [(draw(k, (n, m)), jnp.zeros(m)) for k, (n, m) in zip(keys, pairwise(shape.sizes), strict=False)]
+        params = he_normal(key, shape.sizes)
         return params, optimizer.init(params)
-
-    def logits(params: Any, z: Any) -> Any:
-        for W, b in params[:-1]:
-            z = jax.nn.relu(z @ W + b)
-        return z @ params[-1][0] + params[-1][1]
-
-    def loss(params: Any, X: Any, y: Any) -> Any:
-        return optax.softmax_cross_entropy_with_integer_labels(logits(params, X), y).mean()
 
     @jax.jit(donate_argnums=0)
     def run(carry: Any, key: Any, X: Any, y: Any) -> Any:

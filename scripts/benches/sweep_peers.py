@@ -6,6 +6,7 @@ import os
 from itertools import pairwise
 from typing import Any, NamedTuple
 
+from .lane import he_normal, logits, loss
 from .workers import Train, Trained, share_right
 
 LOOP, LOOPED = "torch loop", 4  # the loop is slow and its networks independent: it trains only so many of them a call
@@ -82,18 +83,8 @@ def optax_vmap(shape: Shape, X: Any, y: Any) -> Train:
 
     X, y, rates = jnp.asarray(X), jnp.asarray(y), jnp.asarray(shape.rates(), jnp.float32)
 
-    def logits(params: Any, z: Any) -> Any:
-        for W, b in params[:-1]:
-            z = jax.nn.relu(z @ W + b)
-        return z @ params[-1][0] + params[-1][1]
-
-    def loss(params: Any, X: Any, y: Any) -> Any:
-        return optax.softmax_cross_entropy_with_integer_labels(logits(params, X), y).mean()
-
     def one(rate: Any, key: Any, orders: Any) -> Any:
-        optimizer, draw = optax.adam(rate), jax.nn.initializers.he_normal()
-        keys = jax.random.split(key, len(shape.sizes))
-        params = [(draw(k, (n, m)), jnp.zeros(m)) for k, (n, m) in zip(keys, pairwise(shape.sizes), strict=False)]
+        optimizer, params = optax.adam(rate), he_normal(key, shape.sizes)
 
         def step(carry: Any, rows: Any) -> Any:
             params, state = carry
