@@ -7,7 +7,7 @@ import sys
 import threading
 
 import chex
-import jax
+import jax.numpy as jnp
 import numpy as np
 import polars as pl
 import pytest
@@ -453,25 +453,36 @@ def test_optuna_asks_and_is_told_in_batches(direction, monitor):
 
 
 def test_all_devices_are_used_to_the_same_bits(plain):
-    adam = plain.table.filter(pl.col("optimizer") == "adam")
-    assert len(adam) > 4  # more than one tile
-    if jax.default_backend() != "cpu":
-        pytest.skip("makes two devices of one CPU")
+    rates = plain.table.filter(pl.col("optimizer") == "adam")["learning_rate"].to_list()
+    assert len(rates) > 4  # more than one tile
     script = f"""
 import jax, json, mlp_opt as mo
 seen = set()
 def look(engine):
     seen.update(key[1] for key in engine.trainer.compiled if isinstance(key[0], int))
-given = [dict(learning_rate=rate) for rate in {adam["learning_rate"].to_list()!r}]
-found = mo.sweep(given, "iris", **{BASE!r}, tile=4, workers=2, on_progress=look)
-print(json.dumps([jax.device_count(), len(seen), found.table["val_loss"].to_list()]))
+def losses(**options):
+    given = [dict(learning_rate=rate) for rate in {rates!r}]
+    return mo.sweep(given, "iris", **{BASE!r}, tile=4, workers=2, **options).table["val_loss"].to_list()
+both = losses(on_progress=look)
+devices = jax.local_devices()
+jax.local_devices = lambda: devices[:1]
+print(json.dumps([len(devices), len(seen), both, losses()]))
 """
-    environment = os.environ | {"XLA_FLAGS": "--xla_force_host_platform_device_count=2"}
+    environment = os.environ | {"JAX_PLATFORMS": "cpu", "XLA_FLAGS": "--xla_force_host_platform_device_count=2"}
     done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
-    devices, used, losses = json.loads(done.stdout.splitlines()[-1])
+    devices, used, both, one = json.loads(done.stdout.splitlines()[-1])
     assert (devices, used) == (2, 2)
-    assert losses == adam["val_loss"].to_list()
+    assert both == one
+
+
+@pytest.mark.parametrize("places", [[], [2], [4, 0, 3]])
+def test_lanes_moved_alone_off_a_device_are_those_read_in_place(monkeypatch, places):
+    tree = (jnp.arange(30.0).reshape(5, 3, 2), jnp.arange(5))
+    in_place = tiles.picked(tree, places)
+    monkeypatch.setattr(tiles, "_in_memory", lambda leaf: False)
+    moved = tiles.picked(tree, places)
+    chex.assert_trees_all_equal(in_place, moved, [[np.asarray(leaf)[place] for leaf in tree] for place in places])
 
 
 def test_reading_a_sweep_under_way_touches_nothing_in_its_folder(tmp_path):

@@ -163,11 +163,15 @@ def fetched(tree: Any) -> Any:
 def picked(tree: Any, places: list[int]) -> list[list[np.ndarray]]:
     """The leaves of the lanes at these places of a tile, for each place. From a GPU nothing else is moved; on a CPU nothing is."""
     leaves = jax.tree.leaves(tree)
-    if places and leaves[0].devices().pop().platform != "cpu":
+    if places and not _in_memory(leaves[0]):
         size = 2 ** (len(places) - 1).bit_length()  # powers of 2: few programs
         leaves, places = _taken(leaves, np.asarray(filled(tuple(places), size))), list(range(len(places)))
     arrays = [np.asarray(leaf) for leaf in leaves] if places else []
     return [[array[place].copy() for array in arrays] for place in places]
+
+
+def _in_memory(leaf: Any) -> bool:
+    return leaf.devices().pop().platform == "cpu"
 
 
 @jax.jit

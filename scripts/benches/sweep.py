@@ -87,6 +87,8 @@ def speed(args: argparse.Namespace, peers: list[str]) -> list[dict[str, Any]]:
     results = []
     if unknown := set(args.peers or ()) - set(PEERS):
         sys.exit(f"bench: unknown peer {min(unknown)!r}; accepted: {', '.join(PEERS)}")
+    if args.models is not None and args.models < 1:
+        sys.exit(f"bench: --models must be a whole number >= 1, got {args.models}")
     asked = [peer for peer in peers if args.peers is None or peer in (OURS, BOUND, *args.peers)]
     for shape in [QUICK] if args.quick else SHAPES:
         shape = shape._replace(models=args.models or shape.models)
