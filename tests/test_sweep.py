@@ -478,7 +478,7 @@ print(json.dumps([len(devices), len(seen), both, losses()]))
 
 @pytest.mark.parametrize("places", [[], [2], [4, 0, 3]])
 def test_lanes_moved_alone_off_a_device_are_those_read_in_place(monkeypatch, places):
-    tree = (jnp.arange(30.0).reshape(5, 3, 2), jnp.arange(5))
+    tree = (jnp.arange(30.0).reshape(5, 3, 2), jnp.arange(10.0).reshape(5, 2))
     in_place = tiles.picked(tree, places)
     monkeypatch.setattr(tiles, "_in_memory", lambda leaf: False)
     moved = tiles.picked(tree, places)
