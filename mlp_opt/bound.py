@@ -80,8 +80,3 @@ def cast(number: Any, dtype: Any) -> Any:
 def widen(*dtypes: Any) -> Any:
     """The float dtype to compute in: float64 if any of `dtypes` is, else float32 (bfloat16 and float16 widen)."""
     return jnp.float64 if any(d == jnp.float64 for d in dtypes) else jnp.float32
-
-
-def written_out(x: jax.Array) -> jax.Array:
-    """x; on a CPU in an array of its own: XLA's product with a transposed view is up to twice as slow as with a copy."""
-    return jax.lax.platform_dependent(x, cpu=jax.lax.optimization_barrier, default=lambda x: x)

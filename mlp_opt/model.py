@@ -9,7 +9,7 @@ The notes write one sample as a column, the code a batch as rows:
     notes                                code
     z[l] in R^n            column        z[l]  (batch, n)
     W[l] in R^(n x m)                    W     (n, m) = (n_out, n_in), the same
-    W[l] z[l-1] + b[l]                   z @ W.T + b
+    W[l] z[l-1] + b[l]                   linear(z, W) + b = z @ W.T + b
     W[l]^T delta[l]                      delta @ W
     delta[l] z[l-1]^T      one sample    delta.T @ z   summed over the batch
 """
@@ -31,6 +31,7 @@ from .activations import ACTIVATIONS
 from .bound import widen
 from .errors import InputError, check_name
 from .initializers import INITIALIZERS
+from .products import linear
 
 
 class Layer(NamedTuple):
@@ -148,7 +149,7 @@ def forward(model: MLP, params: Params, X: Float[Array, "batch n_in"], *, dropou
     mask: list[Any] = [None]
     L = model.n_layers
     for l, (W, b) in enumerate(params, start=1):
-        a.append(z[l - 1] @ W.T + b)
+        a.append(linear(z[l - 1], W) + b)
         if l == L:
             z.append(losses.sigma(model.activations[-1], a[l]))
             mask.append(None)

@@ -209,12 +209,12 @@ def matmul_bound(shape: Shape, X: Any, y: Any) -> Train:
     """Nothing but the matrix products of the steps, as the lanes do them: rows are samples, vmapped over a tile that shares X."""
     import jax
 
-    from mlp_opt.bound import written_out
+    from mlp_opt.products import linear, written_out
 
     def of_a_lane(W: Any, X: Any) -> Any:
         z, grads = [X], []
         for l in range(len(W)):
-            z.append(jax.lax.optimization_barrier(z[l] @ W[l].T))
+            z.append(jax.lax.optimization_barrier(linear(z[l], W[l])))
         delta = z[-1]
         for l in reversed(range(len(W))):
             grads.append(written_out(delta.T) @ z[l])
