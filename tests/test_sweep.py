@@ -220,6 +220,14 @@ def test_a_stopped_sweep_goes_on_to_the_same_bits(settings, tmp_path):
     assert_frame_equal(without_time(mo.load_sweep(path)), without_time(found.table))
 
 
+@pytest.mark.parametrize(("out", "advice"), [(None, "without out nothing of it is kept"), ("stopped", "resume=True and out='.*stopped'")])
+def test_a_stopped_sweep_says_whether_and_how_it_goes_on(out, advice, tmp_path):
+    with pytest.raises(InputError, match=f"the sweep was stopped; .*{advice}"):
+        mo.sweep(
+            RATES, "iris", **BASE, trials=12, tile=1, workers=1, out=out and tmp_path / out, on_progress=lambda engine: engine.stop.set()
+        )
+
+
 def _damage(path):
     content = bytearray(path.read_bytes())
     content[-9] ^= 1

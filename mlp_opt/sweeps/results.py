@@ -58,7 +58,8 @@ def gather(study: Study, engine: Engine, folder: SweepFolder, seconds: float, pa
     table = tables.table(rungs, varied)
     lanes = [lane for _, _, lane in engine.pool.best]
     top = lanes[: study.settings.top]
-    members = tuple(_trained(study, lane, engine.pool.models[lane], table) for lane in top)
+    weights = jax.device_put([_leaves(engine.pool.models[lane]) for lane in top])  # all at once
+    members = tuple(_trained(study, lane, leaves, table) for lane, leaves in zip(top, weights, strict=True))
     best = None if not members else _best(study, members[0]) if study.settings.folds == 1 else _refit(study, lanes[0], table)
     ensemble = _ensemble(study, members) if members else None
     histories: dict[int, dict[str, np.ndarray]] = {}
@@ -93,10 +94,13 @@ def kept_history(folder: Path, task: str, lane: int, metric: str, has_validation
     return None if rows is None else named(rows, metric, has_validation)
 
 
-def _trained(study: Study, lane: int, saved: dict[str, np.ndarray], table: pl.DataFrame) -> TrainedModel:
-    """A lane as a model to take away, with the scores of its row."""
+def _leaves(saved: dict[str, np.ndarray]) -> list[np.ndarray]:
+    return [saved[name] for name in sorted(saved) if name != "history"]
+
+
+def _trained(study: Study, lane: int, leaves: list[jax.Array], table: pl.DataFrame) -> TrainedModel:
+    """A lane as a model to take away, with the scores of its row. leaves: W, b of each layer."""
     identity = study.plan.identity(lane)
-    leaves = jax.device_put([saved[name] for name in sorted(saved) if name != "history"])
     params: Params = tuple(Layer(W, b) for W, b in zip(leaves[::2], leaves[1::2], strict=True))
     row = table.row(lane, named=True)
     names = {"train": "train", "val": "validation", "test": "test"}

@@ -61,7 +61,7 @@ def sweep(
     study = studies.make(config, options, space, when, known)
     if out is None:
         with tempfile.TemporaryDirectory(prefix="mlp_opt-") as temporary:
-            return _started(study, space, when, Path(temporary), on_progress, kept=False)
+            return _whole(run(study, Path(temporary), on_progress, kept=False), None)
     if resume and (Path(out) / CONFIG).exists():
         before, now = files.read(Path(out) / CONFIG).decode(), dump_sweep_toml(config, options, space, list(when))
         if tomllib.loads(before) != tomllib.loads(now):
@@ -104,9 +104,11 @@ def _run(study: Study, folder: SweepFolder, on_progress: Callable[[Engine], None
         eta=study.settings.eta, top=max(study.settings.top, SHOWN), workers=study.settings.workers,
     )  # fmt: skip
     engine.stop = stop or engine.stop
-    sizes = folder.load_plan(study.data.digest, len(study.plan.buckets))
+    sizes = folder.load_plan(study.data.digest, len(study.plan.buckets)) if folder.kept else None
     if sizes is None:
-        folder.save_plan(engine.choose_tiles(study.settings.tile), study.data.digest)
+        sizes = engine.choose_tiles(study.settings.tile)
+        if folder.kept:
+            folder.save_plan(sizes, study.data.digest)
     else:
         for bucket, size in zip(study.plan.buckets, sizes, strict=True):
             bucket.tile = size
@@ -119,15 +121,15 @@ def _run(study: Study, folder: SweepFolder, on_progress: Callable[[Engine], None
     return found
 
 
-def _started(study: Study, space: Any, when: Any, folder: Path, on_progress: Any, kept: bool = True) -> Sweep:
+def _started(study: Study, space: Any, when: Any, folder: Path, on_progress: Any) -> Sweep:
     start(study, space, when, folder)
-    found = run(study, folder, on_progress, kept=kept)
-    return _written(found, folder) if kept else _whole(found, folder)
+    return _written(run(study, folder, on_progress), folder)
 
 
-def _whole(found: Sweep | None, folder: Path) -> Sweep:
+def _whole(found: Sweep | None, folder: Path | None) -> Sweep:
     if found is None:
-        raise InputError(f"the sweep was stopped; go on with resume=True and out={str(folder)!r}")
+        go_on = "without out nothing of it is kept" if folder is None else f"go on with resume=True and out={str(folder)!r}"
+        raise InputError(f"the sweep was stopped; {go_on}")
     return found
 
 

@@ -60,17 +60,20 @@ def leaderboard(table: pl.DataFrame, varied: list[str], metric: str, top: int = 
     part = "val" if table["val_loss"].is_not_null().any() else "train"
     shown = [f"{part}_{metric}", f"{part}_loss"]
     means = [pl.col(c).mean() for c in (*shown, "epochs")]
-    folds, repeats = table["fold"].n_unique(), table["repeat"].n_unique()
-    independent = "fold" if folds > 1 else "repeat"  # the seeds of a fold share its rows
-    spread = table.group_by("trial", independent).agg(pl.col(c).mean() for c in shown).group_by("trial")
-    errors = spread.agg((pl.col(c).std() / pl.len().sqrt()).alias(f"{c}_se") for c in shown)
     complete = pl.col("value").is_not_null().all()
     grouped = table.group_by("trial", maintain_order=True).agg(
         *(pl.col(c).first() for c in varied), pl.len().alias("lanes"), *means,
         pl.when(complete).then(pl.col("value").mean()).alias("mean"), pl.col("status").unique().sort().str.join("+"),
     )  # fmt: skip
     ranked = grouped.filter(pl.col("mean").is_not_null()).sort("mean", "trial").head(top)
-    ranked = ranked.drop("lanes") if folds * repeats == 1 else ranked.join(errors, on="trial", how="left", maintain_order="left")
+    folds, repeats = table["fold"].n_unique(), table["repeat"].n_unique()
+    if folds * repeats == 1:
+        ranked = ranked.drop("lanes")
+    else:
+        independent = "fold" if folds > 1 else "repeat"  # the seeds of a fold share its rows
+        spread = table.group_by("trial", independent).agg(pl.col(c).mean() for c in shown).group_by("trial")
+        errors = spread.agg((pl.col(c).std() / pl.len().sqrt()).alias(f"{c}_se") for c in shown)
+        ranked = ranked.join(errors, on="trial", how="left", maintain_order="left")
     return ranked.drop("mean").with_row_index("rank", offset=1)
 
 
