@@ -20,14 +20,10 @@ Elementwise = Callable[[Float[Array, "*shape"]], Float[Array, "*shape"]]
 
 
 class Activation(NamedTuple):
-    """sigma and its derivative sigma', both functions of the pre-activation a.
-
-    of_output: whether sigma' is the same at a and at z = sigma(a), so that a need not be kept for it.
-    """
+    """sigma and its derivative sigma', both functions of the pre-activation a."""
 
     sigma: Elementwise
     derivative: Elementwise
-    of_output: bool = False
 
 
 def step(a):  # the classic perceptron: 1 if w.x > 0, else 0
@@ -140,10 +136,10 @@ def _normal_cdf(a):  # by erfc: no cancellation in the negative tail
 
 
 ACTIVATIONS: dict[str, Activation] = {
-    "step": Activation(step, step_derivative, of_output=True),
-    "identity": Activation(identity, identity_derivative, of_output=True),
-    "relu": Activation(relu, relu_derivative, of_output=True),
-    "leaky_relu": Activation(leaky_relu, leaky_relu_derivative, of_output=True),
+    "step": Activation(step, step_derivative),
+    "identity": Activation(identity, identity_derivative),
+    "relu": Activation(relu, relu_derivative),
+    "leaky_relu": Activation(leaky_relu, leaky_relu_derivative),
     "elu": Activation(elu, elu_derivative),
     "softplus": Activation(softplus, softplus_derivative),
     "sigmoid": Activation(sigmoid, sigmoid_derivative),

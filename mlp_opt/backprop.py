@@ -25,8 +25,8 @@ from jaxtyping import Array, Float
 from . import losses
 from .activations import ACTIVATIONS
 from .errors import InputError
+from .forms import written_out
 from .model import MLP, Layer, Params, Trace, forward, is_zero, penalty
-from .products import written_out
 
 
 def backprop(model: MLP, params: Params, trace: Trace, delta: Float[Array, "batch n_out"]) -> Params:
@@ -44,9 +44,7 @@ def backprop(model: MLP, params: Params, trace: Trace, delta: Float[Array, "batc
         dz_above, dz = dz, delta @ W  # line 6
         if model.skips[l - 1]:  # z[l] = sigma(a[l]) + z[l-1] sends dL/dz[l] down unchanged as well
             dz = dz + dz_above
-        sigma = ACTIVATIONS[model.activations[l - 2]]
-        of_z = sigma.of_output and not model.skips[l - 2]  # z is in memory, a would be computed once more
-        sigma_prime = sigma.derivative(z[l - 1] if of_z else a[l - 1])
+        sigma_prime = ACTIVATIONS[model.activations[l - 2]].derivative(a[l - 1])
         delta = dz * sigma_prime if mask[l - 1] is None else dz * mask[l - 1] * sigma_prime  # line 7
     return tuple(grads)
 

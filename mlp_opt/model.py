@@ -30,8 +30,8 @@ from . import losses
 from .activations import ACTIVATIONS
 from .bound import widen
 from .errors import InputError, check_name
+from .forms import linear
 from .initializers import INITIALIZERS
-from .products import linear
 
 
 class Layer(NamedTuple):

@@ -12,7 +12,7 @@ import mlp_opt
 ROOT = Path(mlp_opt.__file__).parent
 # A file imports only what stands in an earlier row or, in the same row, a file of its own package.
 ORDER = [
-    ["errors", "bound", "products"],
+    ["errors", "bound", "forms"],
     ["activations"],
     ["losses", "initializers"],
     ["model"],
@@ -42,7 +42,7 @@ ORDER = [
     ["__main__"],
 ]
 RANK = {name: i for i, row in enumerate(ORDER) for name in row}
-NOTES = ["products", "activations", "losses", "model", "backprop", "initializers", "schedules", "optimizers"]
+NOTES = ["forms", "activations", "losses", "model", "backprop", "initializers", "schedules", "optimizers"]
 FILES = sorted(ROOT.rglob("*.py"))
 
 

@@ -38,6 +38,13 @@ def as_pytree(optimizer: Any) -> Optimizer:
     return Optimizer(*(f if isinstance(f, Bound) else Bound(f) for f in optimizer))
 
 
+def elementwise(optimizer: Optimizer) -> bool:
+    """Whether its update treats each number by itself, whatever the shape of its leaf. So do the rules of this package without a mask."""
+    update = optimizer.update
+    ours = isinstance(update, Bound) and update.function.__module__.startswith(__package__ or "?")
+    return ours and (update.static | update.traced).get("mask") is None
+
+
 def apply_updates(params: PyTree, updates: PyTree) -> PyTree:
     """w <- w + u, leaf by leaf, in the dtype of w."""
     return jax.tree.map(lambda w, u: (w + u).astype(w.dtype), params, updates)

@@ -209,7 +209,7 @@ def matmul_bound(shape: Shape, X: Any, y: Any) -> Train:
     """Nothing but the matrix products of the steps, as the lanes do them: rows are samples, vmapped over a tile that shares X."""
     import jax
 
-    from mlp_opt.products import linear, written_out
+    from mlp_opt.forms import linear, written_out
 
     def of_a_lane(W: Any, X: Any) -> Any:
         z, grads = [X], []

@@ -1,12 +1,13 @@
-"""Matrix products in the forms that XLA does fastest; each equals the plain one, derivatives included."""
+"""The same mathematics in forms that XLA makes faster programs of; the products have the plain one's derivatives, too."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, PyTree
 
 
 @jax.custom_jvp
@@ -41,3 +42,20 @@ def _shared_vmap(lanes: int, batched: list[bool], z: Array, W: Array) -> tuple[A
 def written_out(x: Array) -> Array:
     """x; on a CPU in an array of its own: XLA's product with a transposed view is up to twice as slow as with a copy."""
     return jax.lax.platform_dependent(x, cpu=jax.lax.optimization_barrier, default=lambda x: x)
+
+
+class Leaves(NamedTuple):
+    """How the leaves of trees are held between steps: flat(tree), and full(tree, like) back in the shapes of `like`."""
+
+    flat: Callable[[PyTree], PyTree]
+    full: Callable[[PyTree, PyTree], PyTree]
+
+
+AS_THEY_ARE = Leaves(lambda tree: tree, lambda tree, like: tree)
+
+# Each matrix as one long row: XLA's CPU compiler (jaxlib 0.10 to 0.12) unrolls a loop over a last axis of 32 numbers or
+# fewer before it can be vectorized, so that an optimizer's moments were kept up one number after the other.
+LONG_ROWS = Leaves(
+    lambda tree: jax.tree.map(lambda x: x.ravel() if x.ndim > 1 else x, tree),
+    lambda tree, like: jax.tree.map(lambda x, shaped: x.reshape(shaped.shape), tree, like),
+)
