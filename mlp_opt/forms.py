@@ -14,15 +14,25 @@ from jaxtyping import Array, Float, PyTree
 def linear(z: Float[Array, "batch n_in"], W: Float[Array, "n_out n_in"]) -> Float[Array, "batch n_out"]:
     """z @ W.T, as torch's `linear` without a bias.
 
-    Lanes under vmap that share z are one wide product with their W stacked: XLA would copy all W, transposed, before it.
+    Lanes under vmap that share z are one wide product with their W stacked: on a CPU XLA would copy all W, transposed, before it.
     """
     return _shared(z, W)
 
 
-@linear.defjvp
 def _linear_jvp(primals: Any, tangents: Any) -> tuple[Array, Array]:
     (z, W), (dz, dW) = primals, tangents
-    return linear(z, W), dz @ W.T + z @ dW.T
+    parts = [] if _is_zero(dz) else [dz @ W.T]
+    parts += [] if _is_zero(dW) else [z @ dW.T]
+    a = linear(z, W)
+    return a, sum(parts[1:], *parts[:1]) if parts else jnp.zeros_like(a)
+
+
+def _is_zero(tangent: Any) -> bool:
+    """Whether nothing is differentiated there."""
+    return isinstance(tangent, jax.custom_derivatives.SymbolicZero)
+
+
+linear.defjvp(_linear_jvp, symbolic_zeros=True)
 
 
 @jax.custom_batching.custom_vmap
@@ -33,8 +43,9 @@ def _shared(z: Array, W: Array) -> Array:
 @_shared.def_vmap
 def _shared_vmap(lanes: int, batched: list[bool], z: Array, W: Array) -> tuple[Array, bool]:
     if batched == [False, True]:
-        wide = z @ W.reshape(-1, W.shape[-1]).T
-        return jnp.swapaxes(wide.reshape(len(z), lanes, -1), 0, 1), True
+        _, n_out, n_in = W.shape
+        wide = z @ W.reshape(lanes * n_out, n_in).T
+        return jnp.swapaxes(wide.reshape(len(z), lanes, n_out), 0, 1), True
     axes = [0 if is_batched else None for is_batched in batched]
     return jax.vmap(lambda z, W: z @ W.T, in_axes=axes)(z, W), True
 
@@ -51,10 +62,16 @@ class Leaves(NamedTuple):
     full: Callable[[PyTree, PyTree], PyTree]
 
 
+def on_cpu() -> bool:
+    """Whether what is traced now is for a CPU."""
+    device = jax.config.jax_default_device  # type: ignore[attr-defined]
+    return (jax.default_backend() if device is None else getattr(device, "platform", device)) == "cpu"
+
+
 AS_THEY_ARE = Leaves(lambda tree: tree, lambda tree, like: tree)
 
-# Each matrix as one long row: XLA's CPU compiler (jaxlib 0.10 to 0.12) unrolls a loop over a last axis of 32 numbers or
-# fewer before it can be vectorized, so that an optimizer's moments were kept up one number after the other.
+# Each matrix as one long row: XLA's CPU compiler (jaxlib 0.10.2) unrolls a loop over a last axis of 32 numbers or fewer before
+# it can be vectorized, so that Adam's first moment was kept up one number after the other. With 0.12.0 rows are faster, too.
 LONG_ROWS = Leaves(
     lambda tree: jax.tree.map(lambda x: x.ravel() if x.ndim > 1 else x, tree),
     lambda tree, like: jax.tree.map(lambda x, shaped: x.reshape(shaped.shape), tree, like),

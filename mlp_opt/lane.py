@@ -21,7 +21,7 @@ from jaxtyping import Array, Bool, Float, Int, PyTree
 from . import losses, metrics
 from .backprop import backward
 from .bound import widen
-from .forms import AS_THEY_ARE, LONG_ROWS, Leaves
+from .forms import AS_THEY_ARE, LONG_ROWS, Leaves, on_cpu
 from .model import MLP, Params, forward
 from .model import init as init_params
 from .optimizers import Optimizer, apply_updates
@@ -227,7 +227,7 @@ def _epoch(
 ) -> tuple[LaneState, Array]:
     """One pass over the batches, then the validation data and the best so far."""
     alive, steps = running(state, hparams), len(batches[0])
-    held = LONG_ROWS if elementwise(hparams.optimizer) and jax.default_backend() == "cpu" else AS_THEY_ARE
+    held = LONG_ROWS if on_cpu() and elementwise(hparams.optimizer) else AS_THEY_ARE
 
     def step(carry: Any, picked: Any) -> Any:
         return _step(spec, carry, hparams, data, var, held, state, *picked), None

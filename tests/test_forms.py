@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from mlp_opt.forms import LONG_ROWS, linear, written_out
+from mlp_opt.forms import LONG_ROWS, linear, on_cpu, written_out
 
 LANES = {"shared samples": (None, 0), "shared weights": (0, None), "nothing shared": (0, 0)}
 
@@ -72,10 +72,31 @@ def test_lanes_that_share_their_samples_are_one_product():
     assert re.findall(r"dot_general.*-> tensor<(\w+)xf32>", program) == ["7x12"]
 
 
+def test_what_is_not_differentiated_costs_no_product():
+    z, W = arrays(((), ()), "float32")
+    program = jax.make_jaxpr(lambda W, dW: jax.jvp(lambda W: linear(z, W), (W,), (dW,)))(W, W)
+    assert str(program).count("dot_general[") == 2
+    infinite = W.at[0, 0].set(jnp.inf)  # 0 times it would be NaN
+    same(jax.jvp(lambda W: linear(z, W), (infinite,), (W,))[1], plain(z, W), 1e-6)
+    same(jax.jvp(lambda v: linear(z, W), (W,), (W,))[1], jnp.zeros((7, 3)))
+
+
+def test_lanes_without_samples_have_no_outputs():
+    assert jax.vmap(linear, in_axes=(None, 0))(jnp.zeros((0, 5)), jnp.zeros((4, 3, 5))).shape == (4, 0, 3)
+
+
 def test_written_out_changes_nothing():
     z, _ = arrays(((), ()), "float32")
     np.testing.assert_array_equal(jax.jit(written_out)(z), z)
     np.testing.assert_array_equal(jax.vmap(lambda row: written_out(row))(z), z)
+
+
+def test_on_cpu_knows_the_device_that_was_asked_for():
+    cpu = jax.devices("cpu")[0]
+    for asked in (cpu, "cpu"):
+        with jax.default_device(asked):
+            assert on_cpu()
+    assert on_cpu() == (jax.devices()[0].platform == "cpu")
 
 
 def test_long_rows_have_one_axis_and_come_back():

@@ -66,10 +66,11 @@ def test_every_rule_treats_each_number_by_itself(name):
         mo.adamw(RATE, mask=lambda w: jax.tree.map(lambda x: x.ndim > 1, w)),
         mo.lion(RATE, mask={"a": True, "b": (True, False)}),
         mo.adadelta(RATE, weight_decay=0.1, weight_decay_mask={"a": np.ones(3, bool), "b": (np.ones((2, 2), bool), True)}),
+        mo.sgd(np.array([0.1, 0.2, 0.3], np.float32)),
         as_pytree(optax.adam(RATE)),
         as_pytree(optax.chain(optax.clip(1.0), mo.adam(RATE))),
     ],
-    ids=["mask by shape", "mask of leaves", "mask of numbers", "optax", "chain"],
+    ids=["mask by shape", "mask of leaves", "mask of numbers", "rate of each column", "optax", "chain"],
 )
 def test_others_may_not(optimizer):
     assert not elementwise(optimizer)

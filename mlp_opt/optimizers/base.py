@@ -39,10 +39,14 @@ def as_pytree(optimizer: Any) -> Optimizer:
 
 
 def elementwise(optimizer: Optimizer) -> bool:
-    """Whether its update treats each number by itself, whatever the shape of its leaf. So do the rules of this package without a mask."""
+    """Whether its update treats each number by itself, whatever the shape of its leaf.
+
+    So do the rules of this package without a mask, unless one of their numbers is an array.
+    """
     update = optimizer.update
-    ours = isinstance(update, Bound) and update.function.__module__.startswith(__package__ or "?")
-    return ours and (update.static | update.traced).get("mask") is None
+    if not isinstance(update, Bound) or not update.function.__module__.startswith("mlp_opt.optimizers."):
+        return False
+    return (update.static | update.traced).get("mask") is None and all(jnp.ndim(number) == 0 for number in jax.tree.leaves(update))
 
 
 def apply_updates(params: PyTree, updates: PyTree) -> PyTree:

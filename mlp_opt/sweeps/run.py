@@ -67,7 +67,9 @@ def sweep(
         if tomllib.loads(before) != tomllib.loads(now):
             raise InputError(f"{out} holds another sweep; choose another out, or call with the settings in {Path(out) / CONFIG}")
         return _written(run(study, Path(out), on_progress), Path(out))
-    return _started(study, space, when, files.new_folder(Path(out)), on_progress)
+    folder = files.new_folder(Path(out))
+    start(study, space, when, folder)
+    return _written(run(study, folder, on_progress), folder)
 
 
 def plain(value: Any) -> Any:
@@ -121,11 +123,6 @@ def _run(study: Study, folder: SweepFolder, on_progress: Callable[[Engine], None
     return found
 
 
-def _started(study: Study, space: Any, when: Any, folder: Path, on_progress: Any) -> Sweep:
-    start(study, space, when, folder)
-    return _written(run(study, folder, on_progress), folder)
-
-
 def _whole(found: Sweep | None, folder: Path | None) -> Sweep:
     if found is None:
         go_on = "without out nothing of it is kept" if folder is None else f"go on with resume=True and out={str(folder)!r}"
@@ -134,8 +131,9 @@ def _whole(found: Sweep | None, folder: Path | None) -> Sweep:
 
 
 def _written(found: Sweep | None, folder: Path) -> Sweep:
-    write_result(_whole(found, folder), folder)
-    return _whole(found, folder)
+    whole = _whole(found, folder)
+    write_result(whole, folder)
+    return whole
 
 
 class _Describe:

@@ -207,4 +207,5 @@ def _unpacked(content: dict[str, np.ndarray], like: Any) -> tuple[LaneState, np.
 
 
 def _lost(folder: SweepFolder, key: str) -> dict[str, np.ndarray]:
-    raise InputError(f"{folder.path}/states/{key}.safetensors is lost or damaged; continue with: mlp-opt sweep --resume {folder.path}")
+    go_on = f"; continue with: mlp-opt sweep --resume {folder.path}" if folder.kept else ""
+    raise InputError(f"{folder.path}/states/{key}.safetensors is lost or damaged{go_on}")
