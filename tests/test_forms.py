@@ -78,6 +78,7 @@ def test_what_is_not_differentiated_costs_no_product():
     assert str(program).count("dot_general[") == 2
     infinite = W.at[0, 0].set(jnp.inf)  # 0 times it would be NaN
     same(jax.jvp(lambda W: linear(z, W), (infinite,), (W,))[1], plain(z, W), 1e-6)
+    same(jax.jvp(lambda z: linear(z, W), (z,), (z,))[1], plain(z, W), 1e-6)
     same(jax.jvp(lambda v: linear(z, W), (W,), (W,))[1], jnp.zeros((7, 3)))
 
 
