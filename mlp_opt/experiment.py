@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -19,7 +19,7 @@ import numpy as np
 
 from . import metrics, schedules, train
 from .bound import within
-from .config import TrainConfig, typed
+from .config import TrainConfig, hints_of, typed
 from .data import dataset, encode, sources, split
 from .data.dataset import Dataset
 from .data.encode import Encoder
@@ -124,7 +124,7 @@ def learn(data: Any, y: Any = None, *, task: str | None = None, **settings: Any)
     several; or X (rows, columns) with y (rows,) or (rows, targets). settings: any field of TrainConfig, as hidden=(64, 64)
     or columns={"zip": "category"}. InputError for what does not fit, and for a run that diverged.
     """
-    hints = get_type_hints(TrainConfig)
+    hints = hints_of(TrainConfig)
     if "dataset" in settings:
         raise InputError("give the data as the first argument, not as dataset")
     given = {check_name("setting", name, hints): value for name, value in settings.items()}

@@ -251,8 +251,8 @@ def check_data(model: MLP, X: Any, y: Any, dtype: str, which: str = "") -> tuple
 def _check_finite(name: str, values: np.ndarray) -> None:
     if values.dtype.kind not in "biuf":
         raise InputError(f"{name} holds {values.dtype}, not numbers")
-    bad = np.argwhere(~np.isfinite(values))
-    if len(bad):
+    if not np.isfinite(values).all():
+        bad = np.argwhere(~np.isfinite(values))
         where = f"row {bad[0][0]}" + (f", column {bad[0][1]}" if values.ndim == 2 else "")
         raise InputError(f"{name} holds {values[tuple(bad[0])]} at {where} ({len(bad)} such values); remove or impute them")
 

@@ -53,7 +53,8 @@ class Numbers:
         """X (n, k) float64, NaN where missing -> (n, width)."""
         missing = np.isnan(X)
         with np.errstate(over="ignore"):
-            out = (np.where(missing, self.fill, X) - self.shift) / self.scale
+            out = (np.where(missing, self.fill, X) if missing.any() else X) - self.shift
+            out /= self.scale
         if np.isfinite(self.limit):
             out = np.clip(out, -1e100, 1e100)
             out /= np.sqrt(1 + (out / self.limit) ** 2)
@@ -241,7 +242,7 @@ def _fit_numbers(X: np.ndarray, scaling: str) -> Numbers:
         imputer = SimpleImputer(strategy="median", keep_empty_features=True).fit(X)
         fill, X = imputer.statistics_, imputer.transform(X)
     elif k:  # a cell may be missing later that never was before
-        fill = np.median(X, axis=0)
+        fill = np.median(np.ascontiguousarray(X.T), axis=1)
     if k and scaling == "standard":
         fitted = StandardScaler().fit(X)
         shift, scale = fitted.mean_, fitted.scale_

@@ -34,13 +34,14 @@ TEMPORARY = re.compile(r"\.(.+\.(safetensors|json|jsonl|toml|damaged))\.\w{8}") 
 class SweepFolder:
     """Reads a sweep's folder; inside `writing()` writes it. `damaged` lists what had to be set aside.
 
-    kept: whether anyone will come back to it.
+    kept: whether anyone will come back to it; if not, the log is held in memory.
     """
 
     def __init__(self, path: Path, kept: bool = True):
         self.path, self.kept = path, kept
         self.damaged: list[str] = []
         self._writing = False
+        self._unwritten: list[dict[str, Any]] = []
 
     @contextmanager
     def writing(self) -> Iterator[None]:
@@ -87,19 +88,21 @@ class SweepFolder:
 
     def append(self, rows: list[dict[str, Any]]) -> None:
         """Add lines to trials.jsonl, on the disk when this returns."""
+        if not self.kept:
+            self._unwritten += rows
+            return
         encode = json.JSONEncoder(allow_nan=False).encode
         text = "".join(encode(row) + "\n" for row in rows)
         with open(self.path / LOG, "ab") as file:
             file.write(text.encode())
-            if self.kept:
-                file.flush()
-                os.fsync(file.fileno())
+            file.flush()
+            os.fsync(file.fileno())
 
     def rows(self) -> list[dict[str, Any]]:
         """The lines of trials.jsonl without those that a crash damaged; a writer cuts these off, and keeps the file as it was."""
         path = self.path / LOG
         if not path.exists():
-            return []
+            return list(self._unwritten)
         content = files.read(path)
         good, bad = [], 0
         whole = _parsed(b"[" + content.rstrip(b"\n").replace(b"\n", b",") + b"]")  # at once is three times as fast as line by line

@@ -6,10 +6,10 @@ import dataclasses
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any
 
 from .. import experiment, metrics, train
-from ..config import SweepConfig, TrainConfig, load_sweep_toml, typed
+from ..config import SweepConfig, TrainConfig, hints_of, load_sweep_toml, typed
 from ..data import encode, split
 from ..data.dataset import Dataset
 from ..data.encode import Encoder
@@ -119,7 +119,7 @@ def open_study(folder: Path, data: Dataset | None = None) -> Study:
 def settings_of(given: dict[str, Any]) -> tuple[TrainConfig, SweepConfig]:
     """Keyword arguments sorted into the two configurations. InputError for an unknown name or a wrong type."""
     found: list[dict[str, Any]] = [{}, {}]
-    hints = [get_type_hints(TrainConfig), get_type_hints(SweepConfig)]
+    hints = [hints_of(TrainConfig), hints_of(SweepConfig)]
     for name, value in given.items():
         check_name("setting", name, (*hints[0], *hints[1]))
         which = name in hints[1]

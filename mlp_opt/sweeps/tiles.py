@@ -13,13 +13,13 @@ import os
 import time
 from collections.abc import Callable
 from functools import partial
-from importlib.metadata import version
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+import jaxlib
 import numpy as np
 
 from .. import lane
@@ -131,7 +131,7 @@ def _key(bucket: Bucket, workers: int, platform: str) -> str:
     """What a measured tile size holds for."""
     spec = bucket.spec
     kind = jax.devices()[0].device_kind
-    return f"{platform} {kind} x{workers} jaxlib {version('jaxlib')}: {bucket.name} {spec.dtype} {spec.model.activations[0]}"
+    return f"{platform} {kind} x{workers} jaxlib {jaxlib.__version__}: {bucket.name} {spec.dtype} {spec.model.activations[0]}"
 
 
 def _memory() -> Path:
