@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, PyTree
+from jaxtyping import Array, Float
 
 
 @jax.custom_jvp
@@ -55,26 +54,3 @@ def _shared_vmap(lanes: int, batched: list[bool], z: Array, W: Array) -> tuple[A
 def written_out(x: Array) -> Array:
     """x; on a CPU in an array of its own: XLA's product with a transposed view is up to twice as slow as with a copy."""
     return jax.lax.platform_dependent(x, cpu=jax.lax.optimization_barrier, default=lambda x: x)
-
-
-class Leaves(NamedTuple):
-    """How the leaves of trees are held between steps: flat(tree), and full(tree, like) back in the shapes of `like`."""
-
-    flat: Callable[[PyTree], PyTree]
-    full: Callable[[PyTree, PyTree], PyTree]
-
-
-def on_cpu() -> bool:
-    """Whether what is traced now is for a CPU."""
-    device = jax.config.jax_default_device  # type: ignore[attr-defined]
-    return (jax.default_backend() if device is None else getattr(device, "platform", device)) == "cpu"
-
-
-AS_THEY_ARE = Leaves(lambda tree: tree, lambda tree, like: tree)
-
-# Each matrix as one long row: XLA's CPU compiler (jaxlib 0.10.2) unrolls a loop over a last axis of 32 numbers or fewer before
-# it can be vectorized, so that Adam's first moment was kept up one number after the other. With 0.12.0 rows are faster, too.
-LONG_ROWS = Leaves(
-    lambda tree: jax.tree.map(lambda x: x.ravel() if x.ndim > 1 else x, tree),
-    lambda tree, like: jax.tree.map(lambda x, shaped: x.reshape(shaped.shape), tree, like),
-)

@@ -21,11 +21,9 @@ from jaxtyping import Array, Bool, Float, Int, PyTree
 from . import losses, metrics
 from .backprop import backward
 from .bound import widen
-from .forms import AS_THEY_ARE, LONG_ROWS, Leaves, on_cpu
 from .model import MLP, Params, forward
 from .model import init as init_params
 from .optimizers import Optimizer, apply_updates
-from .optimizers.base import elementwise
 
 COLUMNS = ("train_loss", "train_score", "val_loss", "val_score")
 HISTORY_ROWS = 64  # epochs in one compiled call; a longer run makes several calls of the same program
@@ -227,14 +225,12 @@ def _epoch(
 ) -> tuple[LaneState, Array]:
     """One pass over the batches, then the validation data and the best so far."""
     alive, steps = running(state, hparams), len(batches[0])
-    held = LONG_ROWS if on_cpu() and elementwise(hparams.optimizer) else AS_THEY_ARE
 
     def step(carry: Any, picked: Any) -> Any:
-        return _step(spec, carry, hparams, data, var, held, state, *picked), None
+        return _step(spec, carry, hparams, data, var, state.step, *picked), None
 
-    carry = (*held.flat((state.params, state.opt_state)), alive.astype(jnp.int32) - 1, jnp.zeros(3, var.dtype))
+    carry = (state.params, state.opt_state, alive.astype(jnp.int32) - 1, jnp.zeros(3, var.dtype))
     (params, opt_state, good, sums), _ = jax.lax.scan(step, carry, (jnp.arange(steps, dtype=jnp.int32), *batches))
-    params, opt_state = held.full((params, opt_state), (state.params, state.opt_state))
     train = sums[1:] / jnp.where(sums[0] == 0, 1, sums[0])
 
     zero = jnp.sum(0 * jnp.concatenate([p.ravel() for p in jax.tree.leaves(params)]))  # or NaN: no objective has seen the last update
@@ -267,10 +263,8 @@ def _epoch(
     return state, jnp.where(alive, jnp.concatenate([train, val]), jnp.nan)
 
 
-def _step(
-    spec: LaneSpec, carry: Any, hparams: HParams, data: Data, var: Array, held: Leaves, before: LaneState, i: Array, rows: Array, real: Any
-) -> Any:
-    """Update number before.step + i. The carry: weights and optimizer, as they are held, good steps, sums of (weight, objective, scores).
+def _step(spec: LaneSpec, carry: Any, hparams: HParams, data: Data, var: Array, before: Array, i: Array, rows: Array, real: Any) -> Any:
+    """Update number before + i. The carry: weights, optimizer, good steps, sums of (weight, objective, scores) over the batches.
 
     From a step whose objective is not finite on (good stays what it is) the weights are left as they are.
     """
@@ -281,7 +275,7 @@ def _step(
         weight = real.astype(var.dtype) if weight is None else jnp.where(real, weight, 0)
     options: dict[str, Any] = {}
     if hparams.dropout is not None:
-        key = jax.random.fold_in(_key(hparams.seed, _DROPOUT), before.step + i)
+        key = jax.random.fold_in(_key(hparams.seed, _DROPOUT), before + i)
         options = {"dropout": hparams.dropout, "key": key}
     if hparams.label_smoothing is not None:
         options["label_smoothing"] = hparams.label_smoothing
@@ -290,10 +284,9 @@ def _step(
     l2 = 0.0 if hparams.l2 is None else hparams.l2
     if hparams.alpha is not None:
         l2 = l2 + hparams.alpha / jnp.where(total == 0, 1, total)
-    weights = held.full(params, before.params)
-    value, grads, trace = backward(spec.model, weights, X, y, sample_weight=weight, l1=l1, l2=l2, **options)
+    value, grads, trace = backward(spec.model, params, X, y, sample_weight=weight, l1=l1, l2=l2, **options)
     before_update = opt_state
-    updates, opt_state = hparams.optimizer.update(held.flat(grads), opt_state, params)
+    updates, opt_state = hparams.optimizer.update(grads, opt_state, params)
     ok = (good == i) & jnp.isfinite(value)
     if hparams.tol is not None:  # such a lane may go on, at another rate
         opt_state = jax.tree.map(lambda new, old: jnp.where(ok, new, old), opt_state, before_update)

@@ -19,6 +19,7 @@ import numpy as np
 
 from . import formulas
 from .bound import Bound
+from .compiled import jit
 from .errors import InputError, check_name
 from .expressions import Expression, parse_tree
 from .expressions import latex as latex_of
@@ -107,7 +108,7 @@ def find_minima(surface: Surface, size: int = 48) -> tuple[Point, ...]:
         length = jnp.linalg.norm(move, axis=-1, keepdims=True)
         return w - move * jnp.minimum(1, 0.05 * surface.width / jnp.maximum(length, 1e-30))
 
-    w = jax.jit(lambda w: jax.lax.fori_loop(0, 100, step, w))(w)
+    w = jit(lambda w: jax.lax.fori_loop(0, 100, step, w))(w)
     g, H = np.asarray(gradient(surface.f, w)), np.asarray(hessian(surface.f, w))
     points, level = np.asarray(w), np.asarray(value(surface.f, w))
     tiny = math.sqrt(float(np.finfo(points.dtype).eps)) * (1 + np.abs(H).max(axis=(1, 2)))

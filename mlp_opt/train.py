@@ -14,17 +14,18 @@ import numpy as np
 
 from . import lane, metrics
 from .bound import is_whole, within
+from .compiled import jit
 from .errors import InputError, check_name
 from .lane import COLUMNS, HISTORY_ROWS, Data, HParams, LaneSpec, LaneState
 from .model import MLP, Params, predict
 from .optimizers import as_pytree
 
-init_lane = jax.jit(lane.init, static_argnums=0)
-advance_lane = jax.jit(lane.advance, static_argnums=0, donate_argnums=1)
-evaluate = jax.jit(lane.evaluate, static_argnums=0)
-outputs = jax.jit(lane.outputs, static_argnums=0)
-measure = jax.jit(lane.measure, static_argnums=0)
-_predict = jax.jit(predict, static_argnums=0)
+init_lane = jit(lane.init, static_argnums=0)
+advance_lane = jit(lane.advance, static_argnums=0, donate_argnums=1)
+evaluate = jit(lane.evaluate, static_argnums=0)
+outputs = jit(lane.outputs, static_argnums=0)
+measure = jit(lane.measure, static_argnums=0)
+_predict = jit(predict, static_argnums=0)
 
 BLOCK = 256  # rows that are predicted at a time
 

@@ -12,7 +12,7 @@ import mlp_opt
 ROOT = Path(mlp_opt.__file__).parent
 # A file imports only what stands in an earlier row or, in the same row, a file of its own package.
 ORDER = [
-    ["errors", "bound", "forms"],
+    ["errors", "bound", "forms", "compiled"],
     ["activations"],
     ["losses", "initializers"],
     ["model"],

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from mlp_opt.forms import LONG_ROWS, linear, on_cpu, written_out
+from mlp_opt.forms import linear, written_out
 
 LANES = {"shared samples": (None, 0), "shared weights": (0, None), "nothing shared": (0, 0)}
 
@@ -90,19 +90,3 @@ def test_written_out_changes_nothing():
     z, _ = arrays(((), ()), "float32")
     np.testing.assert_array_equal(jax.jit(written_out)(z), z)
     np.testing.assert_array_equal(jax.vmap(lambda row: written_out(row))(z), z)
-
-
-def test_on_cpu_knows_the_device_that_was_asked_for():
-    cpu = jax.devices("cpu")[0]
-    for asked in (cpu, "cpu"):
-        with jax.default_device(asked):
-            assert on_cpu()
-    assert on_cpu() == (jax.devices()[0].platform == "cpu")
-
-
-def test_long_rows_have_one_axis_and_come_back():
-    tree = {"t": jnp.zeros(()), "b": jnp.arange(3.0), "W": (jnp.arange(12.0).reshape(3, 4), jnp.arange(24.0).reshape(2, 3, 4))}
-    rows = LONG_ROWS.flat(tree)
-    assert [x.shape for x in jax.tree.leaves(rows)] == [(12,), (24,), (3,), ()]
-    same(LONG_ROWS.full(rows, tree), tree)
-    assert jax.tree.map(jnp.shape, LONG_ROWS.full(rows, tree)) == jax.tree.map(jnp.shape, tree)

@@ -6,7 +6,6 @@ import pytest
 
 import mlp_opt as mo
 from mlp_opt import lane, schedules
-from mlp_opt.forms import LONG_ROWS
 from mlp_opt.lane import Data, HParams, LaneSpec
 from mlp_opt.train import advance_lane, init_lane
 
@@ -51,35 +50,6 @@ def test_an_epoch_visits_every_sample_once_padding_included(batch):
     close(run.last, params)
     np.testing.assert_allclose(run.history["train_loss"], losses, rtol=1e-4)
     assert int(run.state.step) == 2 * -(-37 // batch)
-
-
-def test_leaves_held_as_long_rows_train_as_those_held_as_they_are(monkeypatch):
-    flattened = []
-
-    def trained():
-        spec, hparams = LaneSpec(MODEL, 8), HParams(mo.adam(0.1), dropout=0.1, l2=0.01)
-        data = Data(jnp.asarray(X), jnp.asarray(Y, jnp.int32))
-        return jax.jit(lambda state: lane.advance(spec, state, hparams, data, 0, 3))(lane.init(spec, hparams))
-
-    monkeypatch.setattr(lane, "on_cpu", lambda: True)
-    monkeypatch.setattr(
-        lane, "LONG_ROWS", lane.LONG_ROWS._replace(flat=lambda tree: flattened.append(LONG_ROWS.flat(tree)) or flattened[-1])
-    )
-    rows = trained()
-    assert {x.ndim for x in jax.tree.leaves(flattened)} == {0, 1}
-    monkeypatch.setattr(lane, "on_cpu", lambda: False)
-    as_they_are = trained()
-    assert jax.tree.map(jnp.shape, rows) == jax.tree.map(jnp.shape, as_they_are)
-    close(rows, as_they_are)
-
-
-def test_a_mask_that_looks_at_shapes_sees_those_of_the_weights():
-    masks = [lambda w: jax.tree.map(lambda x: x.ndim > 1, w), tuple(mo.Layer(True, False) for _ in range(2)), None]
-    by_shape, by_leaf, everywhere = (
-        mo.fit(MODEL, mo.adamw(0.1, weight_decay=0.5, mask=mask), X, Y, epochs=2, batch_size=8).last for mask in masks
-    )
-    jax.tree.map(np.testing.assert_array_equal, by_shape, by_leaf)
-    assert float(jnp.abs(by_shape[0].b - everywhere[0].b).max()) > 1e-3
 
 
 def test_lanes_are_evaluated_on_whole_blocks_of_rows():

@@ -13,9 +13,7 @@ from mlp_opt import schedules
 from mlp_opt.bound import Bound
 from mlp_opt.diagnose import parity
 from mlp_opt.diagnose.parity import RATE, gap, gradients, path, schedule, twin, variants
-from mlp_opt.forms import LONG_ROWS
 from mlp_opt.optimizers import OPTIMIZERS, apply_updates, as_pytree
-from mlp_opt.optimizers.base import elementwise
 
 pytestmark = pytest.mark.implicit_promotion
 
@@ -45,35 +43,6 @@ def test_compare_passes_and_covers_every_rule(name, x64):
     assert row["passed"]
     assert row["runs"] >= 1
     assert (row["optax"] is None) == (name in ("qhm", "qhadam"))
-
-
-@pytest.mark.parametrize("name", OPTIMIZERS)
-def test_every_rule_treats_each_number_by_itself(name):
-    """The lane holds its leaves as long rows: nothing may depend on their shapes."""
-    optimizer = OPTIMIZERS[name](RATE)
-    assert elementwise(optimizer)
-    w, g, state = params(), grads(), optimizer.init(params())
-    for _ in range(3):
-        rows = optimizer.update(*(LONG_ROWS.flat(tree) for tree in (g, state, w)))
-        u, state = optimizer.update(g, state, w)
-        jax.tree.map(np.testing.assert_array_equal, LONG_ROWS.full(rows, (u, state)), (u, state))
-        w = apply_updates(w, u)
-
-
-@pytest.mark.parametrize(
-    "optimizer",
-    [
-        mo.adamw(RATE, mask=lambda w: jax.tree.map(lambda x: x.ndim > 1, w)),
-        mo.lion(RATE, mask={"a": True, "b": (True, False)}),
-        mo.adadelta(RATE, weight_decay=0.1, weight_decay_mask={"a": np.ones(3, bool), "b": (np.ones((2, 2), bool), True)}),
-        mo.sgd(np.array([0.1, 0.2, 0.3], np.float32)),
-        as_pytree(optax.adam(RATE)),
-        as_pytree(optax.chain(optax.clip(1.0), mo.adam(RATE))),
-    ],
-    ids=["mask by shape", "mask of leaves", "mask of numbers", "rate of each column", "optax", "chain"],
-)
-def test_others_may_not(optimizer):
-    assert not elementwise(optimizer)
 
 
 @pytest.mark.parametrize("name", parity.FORMULAS)

@@ -17,6 +17,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from .. import lane
+from ..compiled import jit
 from ..lane import Data, HParams, LaneSpec, LaneState
 from ..model import MLP, Layer, Params, init, predict
 from ..optimizers import adam
@@ -71,11 +72,11 @@ def fits(widths: Sequence[int], seeds: int = 4, steps: int = 3000, learning_rate
     return Fits(x, target, curves, np.sqrt(np.mean((curves - target) ** 2, axis=-1)), states.params)
 
 
-@partial(jax.jit, static_argnums=0)
+@partial(jit, static_argnums=0)
 def _advance(spec: LaneSpec, states: LaneState, hparams: HParams, data: Data, first: Any, until: Any) -> LaneState:
     return jax.vmap(lambda state: lane.advance(spec, state, hparams, data, first, until)[0])(states)
 
 
-@partial(jax.jit, static_argnums=0)
+@partial(jit, static_argnums=0)
 def _curves(model: MLP, params: Params, x: Float[Array, "points 1"]) -> Float[Array, "lanes points"]:
     return jax.vmap(lambda p: predict(model, p, x)[:, 0])(params)

@@ -16,6 +16,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from ..backprop import value_and_grad
+from ..compiled import jit
 from ..data import sources
 from ..model import MLP, Layer, Params, loss
 from ..optimizers import apply_updates, sgd
@@ -40,13 +41,13 @@ def full_loss(w: Float[Array, 2], X: Float[Array, "n 1"], y: Float[Array, " n"])
     return loss(MODEL, network(w), X, y)
 
 
-@jax.jit
+@jit
 def losses_at(points: Float[Array, "m 2"], X: Float[Array, "n 1"], y: Float[Array, " n"]) -> Float[Array, " m"]:
     """The loss of all samples at each of many points: contours, or the loss along a path."""
     return jax.lax.map(lambda w: full_loss(w, X, y), points, batch_size=256)
 
 
-@jax.jit
+@jit
 def minimum(X: Float[Array, "n 1"], y: Float[Array, " n"]) -> Float[Array, 2]:
     """The minimum, by 30 steps of Newton's method from 0; there is one where the classes overlap (the loss is convex)."""
 
@@ -56,7 +57,7 @@ def minimum(X: Float[Array, "n 1"], y: Float[Array, " n"]) -> Float[Array, 2]:
     return jax.lax.fori_loop(0, 30, step, jnp.zeros(2, X.dtype))
 
 
-@partial(jax.jit, static_argnames=("batch", "steps", "seeds"))
+@partial(jit, static_argnames=("batch", "steps", "seeds"))
 def paths(
     start: Float[Array, 2],
     X: Float[Array, "n 1"],

@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from .. import lane
+from ..compiled import jit
 from ..data import synthetic
 from ..lane import Data, HParams, LaneSpec, LaneState
 from ..model import MLP, predict
@@ -53,7 +54,7 @@ def forming(
         yield Frame(epoch, np.asarray(probability), np.asarray(accuracy), states)
 
 
-@partial(jax.jit, static_argnums=0)
+@partial(jit, static_argnums=0)
 def _advance(
     spec: LaneSpec, states: list[LaneState], hparams: list[HParams], data: Data, points: Array, first: Any, until: Any
 ) -> tuple[list[LaneState], Array, Array]:

@@ -15,6 +15,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from ..backprop import value_and_grad
+from ..compiled import jit
 from ..initializers import INITIALIZERS
 from ..model import MLP, Layer, Params
 
@@ -31,7 +32,7 @@ def gradient_norms(
     return np.asarray(_norms(model, drawn, X, y)).reshape(len(initializers), seeds, model.n_layers)
 
 
-@partial(jax.jit, static_argnums=(0, 1, 2))
+@partial(jit, static_argnums=(0, 1, 2))
 def draws(sizes: tuple[int, ...], initializers: tuple[str, ...], seeds: int) -> Params:
     """The weights that `mlp_opt.init` draws, for each initializer and seed, stacked: W (initializers * seeds, n_out, n_in).
 
@@ -53,7 +54,7 @@ def draws(sizes: tuple[int, ...], initializers: tuple[str, ...], seeds: int) -> 
     return tuple(Layer(W[l], jnp.zeros((len(initializers) * seeds, sizes[l]))) for l in layers)
 
 
-@partial(jax.jit, static_argnums=0)
+@partial(jit, static_argnums=0)
 def _norms(model: MLP, lanes: Params, X: Array, y: Array) -> Float[Array, "lanes layers"]:
     def norms(params: Params) -> Array:
         _, grads = value_and_grad(model, params, X, y)

@@ -15,6 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from ..compiled import jit
 from ..optimizers import OPTIMIZERS, sgd
 
 SHARP, FLAT = -1.0, 1.0  # the two minima of `wells`
@@ -32,7 +33,7 @@ def wells(w: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
     return -0.1 * jnp.logaddexp(-parabolas[0] / 0.1, -parabolas[1] / 0.1)
 
 
-@partial(jax.jit, static_argnames=("seeds", "steps"))
+@partial(jit, static_argnames=("seeds", "steps"))
 def hops(
     starts: Float[Array, " starts"], noises: Float[Array, " noises"], learning_rate: Any, key: Array, *, seeds: int, steps: int
 ) -> Float[Array, "starts noises seeds"]:
@@ -89,7 +90,7 @@ def waits(rates: Sequence[float], names: Sequence[str] = tuple(OPTIMIZERS), step
     return {name: Waits(np.asarray(inside), np.asarray(settled)) for name, (inside, settled) in zip(names, found, strict=True)}
 
 
-@partial(jax.jit, static_argnums=(1, 2))
+@partial(jit, static_argnums=(1, 2))
 def _waits(rates: Float[Array, " rates"], names: tuple[str, ...], steps: int) -> Any:
     """For each optimizer (steps in the trap, settled), both (2, rates). One loop carries all optimizers: one program."""
 

@@ -7,15 +7,15 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
 from .. import losses
 from ..backprop import backward
+from ..compiled import jit
 from ..model import MLP, Params
 
-_backward = jax.jit(backward, static_argnums=0)
+_backward = jit(backward, static_argnums=0)
 
 
 class Flow(NamedTuple):

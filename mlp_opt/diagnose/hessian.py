@@ -26,6 +26,7 @@ from scipy.linalg import eigh_tridiagonal
 
 from ..backprop import value_and_grad
 from ..bound import widen
+from ..compiled import jit
 from ..errors import InputError
 from ..model import MLP, Params
 
@@ -95,7 +96,7 @@ def lanczos(times: Callable[[Array], Array], start: Float[Array, " n"], steps: i
     return alpha, beta
 
 
-@partial(jax.jit, static_argnums=(0, 1))
+@partial(jit, static_argnums=(0, 1))
 def _tridiagonal(model: MLP, steps: int, snapshots: Params, X: Any, y: Any, l2: Any, seed: Any) -> tuple[Array, Array]:
     """(alpha, beta) of each snapshot, (points, steps). One after the other: vmapped they were no faster, and their bases are large."""
 

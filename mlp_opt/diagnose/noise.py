@@ -19,6 +19,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from ..backprop import value_and_grad
+from ..compiled import jit
 from ..model import MLP, Params
 from ..optimizers import sgd
 
@@ -38,19 +39,19 @@ def flat(grads: Params) -> Float[Array, " p"]:
     return jnp.concatenate([g.ravel() for g in jax.tree.leaves(grads)])
 
 
-@partial(jax.jit, static_argnums=0)
+@partial(jit, static_argnums=0)
 def full_gradient(model: MLP, params: Params, X: Float[Array, "n n_in"], y: Array) -> Float[Array, " p"]:
     """G, the gradient of the mean loss of all samples."""
     return flat(value_and_grad(model, params, X, y)[1])
 
 
-@partial(jax.jit, static_argnums=0)
+@partial(jit, static_argnums=0)
 def sample_gradients(model: MLP, params: Params, X: Float[Array, "n n_in"], y: Array) -> Float[Array, "n p"]:
     """The gradient of each sample's own loss. Their mean is `full_gradient`: a sample drawn at random is an unbiased estimate."""
     return jax.lax.map(lambda row: _one(model, params, *row), (X, y), batch_size=CHUNK)
 
 
-@partial(jax.jit, static_argnums=0)
+@partial(jit, static_argnums=0)
 def noise_scale(model: MLP, params: Params, X: Float[Array, "n n_in"], y: Array) -> NoiseScale:
     """The simple noise scale of these samples, Sigma their population covariance (divided by n).
 
@@ -85,7 +86,7 @@ def ball_radius(learning_rate: Any, batch: Any, curvature: Any, noise: Any) -> A
     return np.sqrt(learning_rate * noise**2 / (batch * curvature * (2 - learning_rate * curvature)))
 
 
-@partial(jax.jit, static_argnames=("batches", "seeds", "warmup", "steps"))
+@partial(jit, static_argnames=("batches", "seeds", "warmup", "steps"))
 def ball(
     centres: Float[Array, " n"],
     learning_rates: Float[Array, " rates"],

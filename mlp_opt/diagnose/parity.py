@@ -17,6 +17,7 @@ import numpy as np
 import optax
 
 from .. import schedules
+from ..compiled import jit
 from ..optimizers import OPTIMIZERS, apply_updates, as_pytree
 from .literal import FORMULAS
 
@@ -45,7 +46,7 @@ def path(optimizer: Any, g: np.ndarray) -> np.ndarray:
     return np.asarray(_path(as_pytree(optimizer), jnp.asarray(g)))
 
 
-@jax.jit
+@jit
 def _path(optimizer: Any, g: Any) -> Any:  # the numbers of our optimizers are leaves: another epsilon is the same program
     def step(carry: Any, gradient: Any) -> Any:
         w, state = carry

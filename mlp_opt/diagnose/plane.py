@@ -24,6 +24,7 @@ from jaxtyping import Array, Float
 from .. import lane
 from ..activations import ACTIVATIONS
 from ..bound import widen
+from ..compiled import jit
 from ..errors import InputError
 from ..model import MLP, Layer, Params
 
@@ -186,7 +187,7 @@ def _on_plane(model: MLP, plane: Plane, X: Any, y: Any, points: np.ndarray) -> t
     return np.asarray(loss, np.float64)[: len(points)], np.asarray(score, np.float64)[: len(points)]
 
 
-@partial(jax.jit, static_argnums=2)
+@partial(jit, static_argnums=2)
 def _direction(params: Params, key: Array, biases: bool) -> Params:
     layers = []
     for l, (W, b) in enumerate(params):
@@ -197,7 +198,7 @@ def _direction(params: Params, key: Array, biases: bool) -> Params:
     return tuple(layers)
 
 
-@partial(jax.jit, static_argnums=(0, 1))
+@partial(jit, static_argnums=(0, 1))
 def _evaluate(model: MLP, chunk: int, plane: Plane, X: Any, y: Any, points: Any) -> tuple[Array, Array]:
     if model.n_layers == 1:
         return jax.lax.map(lambda ab: lane.evaluate(model, plane.at(*ab), X, y), points, batch_size=chunk)
@@ -214,7 +215,7 @@ def _evaluate(model: MLP, chunk: int, plane: Plane, X: Any, y: Any, points: Any)
     return jax.lax.map(at, points, batch_size=chunk)
 
 
-@partial(jax.jit, static_argnums=0)
+@partial(jit, static_argnums=0)
 def _measure(model: MLP, snapshots: Params, X: Any, y: Any) -> tuple[Array, Array]:
     return jax.lax.map(lambda params: lane.evaluate(model, params, X, y), snapshots)
 

@@ -22,6 +22,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from ..backprop import value_and_grad
+from ..compiled import jit
 from ..optimizers import apply_updates, sgd
 from .batches import MODEL, full_loss, network
 from .noise import flat, sample_gradients
@@ -29,7 +30,7 @@ from .noise import flat, sample_gradients
 Points = Float[Array, "... 2"]
 
 
-@partial(jax.jit, static_argnames=("most", "steps", "reshuffle"))
+@partial(jit, static_argnames=("most", "steps", "reshuffle"))
 def runs(
     start: Float[Array, 2],
     X: Float[Array, "n 1"],
@@ -88,14 +89,14 @@ class Cloud(NamedTuple):
     covariance: Float[Array, "2 2"]
 
 
-@jax.jit
+@jit
 def cloud(w: Float[Array, 2], X: Float[Array, "n 1"], y: Float[Array, " n"]) -> Cloud:
     """The samples' gradients at w."""
     each = sample_gradients(MODEL, network(w), X, y)
     return Cloud(each, flat(value_and_grad(MODEL, network(w), X, y)[1]), _covariance(each))
 
 
-@partial(jax.jit, static_argnames=("most", "count", "reshuffle"))
+@partial(jit, static_argnames=("most", "count", "reshuffle"))
 def means(each: Float[Array, "n 2"], batch: Any, key: Any, *, most: int, count: int, reshuffle: bool = False) -> Points:
     """The means of `count` batches of rows of `each`, drawn with replacement or, with reshuffle, without."""
 
@@ -112,7 +113,7 @@ def _covariance(points: Points) -> Float[Array, "2 2"]:
     return off.T @ off / points.shape[0]
 
 
-@jax.jit
+@jit
 def predicted(
     path: Float[Array, "steps_and_1 2"], X: Float[Array, "n 1"], y: Float[Array, " n"], rates: Float[Array, " steps"], batch: Any
 ) -> Float[Array, "steps_and_1 2 2"]:
@@ -132,7 +133,7 @@ def predicted(
     return jnp.concatenate([zero[None], jax.lax.scan(step, zero, (rates, H, noise))[1]])
 
 
-@jax.jit
+@jit
 def ball(least: Float[Array, 2], X: Float[Array, "n 1"], y: Float[Array, " n"], alpha: Any, batch: Any) -> Float[Array, "2 2"]:
     """The C at which the recursion rests in the minimum `least` for a constant rate; NaN where that is too high, alpha lambda >= 2."""
     H, noise = jax.hessian(full_loss)(least, X, y), cloud(least, X, y).covariance
@@ -142,7 +143,7 @@ def ball(least: Float[Array, 2], X: Float[Array, "n 1"], y: Float[Array, " n"], 
     return jnp.where(jnp.all(jnp.abs(kept) < 1), basis @ C @ basis.T, jnp.nan)
 
 
-@jax.jit
+@jit
 def spread(points: Float[Array, "seeds steps_and_1 2"]) -> tuple[Points, Float[Array, "steps_and_1 2 2"]]:
     """Mean and covariance (divided by the number of seeds less one) of the runs at every step."""
     off = points - points[0]  # so that equal points have no spread at all, whatever the rounding of their mean

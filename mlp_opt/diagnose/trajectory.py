@@ -9,11 +9,12 @@ import jax
 import numpy as np
 
 from .. import lane
+from ..compiled import jit
 from ..errors import InputError
 from ..model import MLP, Params
 from ..train import Run, fit
 
-_draw = jax.jit(lane.draw, static_argnums=(0, 1))
+_draw = jit(lane.draw, static_argnums=(0, 1))
 
 
 @dataclass(frozen=True)

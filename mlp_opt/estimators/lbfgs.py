@@ -16,13 +16,14 @@ import scipy.optimize
 from sklearn.exceptions import ConvergenceWarning
 
 from ..backprop import value_and_grad
+from ..compiled import jit
 from ..errors import InputError
 from ..model import MLP, Layer, Params
 from .together import precision
 from .training import SMALL, filled, loss_factor, params_of, set_params, size
 
 
-@partial(jax.jit, static_argnums=0)
+@partial(jit, static_argnums=0)
 def _objective(model: MLP, w: Any, X: Any, y: Any, weight: Any, l2: Any, factor: Any) -> tuple[Any, Any]:
     """`factor` times the objective, and its gradient as one vector, at the parameters in one vector w."""
     value, grads = value_and_grad(model, unpacked(model, w), X, y, sample_weight=weight, l2=l2)

@@ -20,6 +20,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
 
 from .. import lane
+from ..compiled import jit
 from ..errors import InputError
 from ..lane import Data, HParams, LaneSpec, LaneState
 from ..model import MLP, Layer, Params, forward
@@ -32,10 +33,10 @@ LARGE = 2**16  # samples from which a copy of them costs more than a program
 TOLD_EVERY = 16  # epochs after which a verbose fit tells
 BLOCK = 4096  # rows predicted at once
 SMALLEST_RATE = 1e-6  # scikit-learn's: the "adaptive" rate is divided no further
-_begin = jax.jit(lane.begin)
+_begin = jit(lane.begin)
 
 
-@partial(jax.jit, static_argnums=0)
+@partial(jit, static_argnums=0)
 def _outputs(model: MLP, params: Params, X: Any) -> Any:
     return forward(model, params, X).a[-1]
 

@@ -38,17 +38,6 @@ def as_pytree(optimizer: Any) -> Optimizer:
     return Optimizer(*(f if isinstance(f, Bound) else Bound(f) for f in optimizer))
 
 
-def elementwise(optimizer: Optimizer) -> bool:
-    """Whether its update treats each number by itself, whatever the shape of its leaf.
-
-    So do the rules of this package without a mask, unless one of their numbers is an array.
-    """
-    update = optimizer.update
-    if not isinstance(update, Bound) or not update.function.__module__.startswith("mlp_opt.optimizers."):
-        return False
-    return (update.static | update.traced).get("mask") is None and all(jnp.ndim(number) == 0 for number in jax.tree.leaves(update))
-
-
 def apply_updates(params: PyTree, updates: PyTree) -> PyTree:
     """w <- w + u, leaf by leaf, in the dtype of w."""
     return jax.tree.map(lambda w, u: (w + u).astype(w.dtype), params, updates)

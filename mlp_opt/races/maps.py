@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ..bound import Bound
+from ..compiled import jit
 from ..errors import InputError
 from ..optimizers import Optimizer
 from ..surfaces import Surface, grid
@@ -52,7 +53,7 @@ def basins(surface: Surface, optimizer: Optimizer, steps: int = 500, size: int =
     return Basins(x, y, label.reshape(size, size), since.reshape(size, size), near, steps)
 
 
-@partial(jax.jit, static_argnames="steps")
+@partial(jit, static_argnames="steps")
 def _basins(f: Bound, optimizer: Optimizer, X: Any, Y: Any, minima: Any, near: Any, centre: Any, far: Any, steps: int) -> tuple[Any, Any]:
     """Two passes: where each run ends, then since when it has been near the minimum that it ends at. Both are the same
     arithmetic, so no path is kept, and no step looks at every minimum."""
@@ -126,7 +127,7 @@ def ends(f: Bound, optimizers: Optimizer, starts: Any, steps: int, target: float
     return jax.device_get(_ends(f, optimizers, starts, target, steps))
 
 
-@partial(jax.jit, static_argnames="steps")
+@partial(jit, static_argnames="steps")
 def _ends(f: Bound, optimizers: Optimizer, starts: Any, target: Any, steps: int) -> tuple[Any, Any]:
     watch = None if target is None else lambda w, loss: loss <= target
     return jax.vmap(lambda optimizer, x, y: end(f, optimizer, (x, y), steps, watch)[1:])(optimizers, starts[:, 0], starts[:, 1])

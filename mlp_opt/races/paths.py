@@ -15,6 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ..bound import Bound
+from ..compiled import jit
 from ..errors import check_name
 from ..optimizers import OPTIMIZERS, Optimizer
 from ..optimizers.base import Rate
@@ -77,7 +78,7 @@ def race(surface: Surface, optimizers: Mapping[str, Optimizer], start: Any = Non
     return dict(zip(optimizers, found, strict=True))
 
 
-@partial(jax.jit, static_argnames="steps")
+@partial(jit, static_argnames="steps")
 def paths(f: Bound, optimizers: tuple[Optimizer, ...], start: Any, steps: int) -> tuple[Path, ...]:
     """The paths from start (2,), one compiled scan for all; as `race`, with arrays on the device.
 

@@ -23,6 +23,7 @@ import jaxlib
 import numpy as np
 
 from .. import lane
+from ..compiled import jit
 from ..lane import HISTORY_ROWS, Data, HParams, LaneSpec, LaneState
 from ..model import MLP, Params
 from ..store import files
@@ -45,17 +46,17 @@ def init_tile(spec: LaneSpec, shared_order: bool, hparams: HParams) -> LaneState
     return _begin_tile(shared_order, hparams, _draw_tile(spec.model, spec.dtype, hparams.seed, hparams.init_scale))
 
 
-@partial(jax.jit, static_argnums=(0, 1))
+@partial(jit, static_argnums=(0, 1))
 def _draw_tile(model: MLP, dtype: str, seed: Any, init_scale: Any) -> Params:
     return jax.vmap(lambda s, scale: lane.draw(model, dtype, s, scale))(seed, init_scale)
 
 
-@partial(jax.jit, static_argnums=0)
+@partial(jit, static_argnums=0)
 def _begin_tile(shared_order: bool, hparams: HParams, params: Params) -> LaneState:
     return jax.vmap(lane.begin, in_axes=(_axes(shared_order), 0))(hparams, params)
 
 
-@partial(jax.jit, static_argnums=(0, 1), donate_argnums=2)
+@partial(jit, static_argnums=(0, 1), donate_argnums=2)
 def advance_tile(
     spec: LaneSpec, shared_order: bool, state: LaneState, hparams: HParams, data: Data, first: Any, until: Any
 ) -> tuple[LaneState, Any, Any]:
@@ -68,7 +69,7 @@ def advance_tile(
     return jax.vmap(go, in_axes=(0, _axes(shared_order)))(state, hparams)
 
 
-@partial(jax.jit, static_argnums=0)
+@partial(jit, static_argnums=0)
 def evaluate_tile(model: MLP, params: Params, X: Any, y: Any) -> tuple[Any, Any]:
     """(loss, score) of every lane's parameters on the same data, each (lanes,)."""
     return jax.vmap(lambda p: lane.evaluate(model, p, X, y))(params)
@@ -174,7 +175,7 @@ def _in_memory(leaf: Any) -> bool:
     return leaf.devices().pop().platform == "cpu"
 
 
-@jax.jit
+@jit
 def _taken(leaves: list[Any], places: Any) -> list[Any]:
     return [leaf[places] for leaf in leaves]
 

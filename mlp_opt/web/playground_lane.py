@@ -11,6 +11,7 @@ import numpy as np
 
 from .. import lane
 from ..backprop import backward
+from ..compiled import jit
 from ..lane import Data, HParams, LaneSpec, LaneState
 from ..model import MLP, Params, forward
 from . import limits
@@ -18,8 +19,8 @@ from .playground_data import FEATURES, features, grid
 
 CURVE = ("train_loss", "train_score", "test_loss", "test_score")
 THIN = 3  # a unit's small map has every third point of a large one
-draw = jax.jit(lane.draw, static_argnums=(0, 1))
-begin = jax.jit(lane.begin)
+draw = jit(lane.draw, static_argnums=(0, 1))
+begin = jit(lane.begin)
 
 
 class Measured(NamedTuple):
@@ -30,7 +31,7 @@ class Measured(NamedTuple):
     norms: Any
 
 
-@partial(jax.jit, static_argnames="spec")
+@partial(jit, static_argnames="spec")
 def train(spec: LaneSpec, state: LaneState, hparams: HParams, data: Data, epochs: Any) -> tuple[LaneState, Measured]:
     """Go on by `epochs` (at most limits.EPOCHS) and measure: plain losses and scores of all rows after each epoch."""
     plain = data._replace(X_val=None, y_val=None)
@@ -53,7 +54,7 @@ def train(spec: LaneSpec, state: LaneState, hparams: HParams, data: Data, epochs
     return state, Measured(curve, scores(state.params), norms)
 
 
-@partial(jax.jit, static_argnames=("model", "names"))
+@partial(jit, static_argnames=("model", "names"))
 def maps(model: MLP, names: tuple[str, ...], params: Params, xy: Any, unit: Any) -> tuple[Any, Any]:
     """z of every hidden unit and output over the plane, small (units, m, m), and that of one unit, large (n, n)."""
     z = forward(model, params, features(names, xy)).z[1:]
@@ -61,7 +62,7 @@ def maps(model: MLP, names: tuple[str, ...], params: Params, xy: Any, unit: Any)
     return every[:, ::THIN, ::THIN], every[unit]
 
 
-@jax.jit
+@jit
 def feature_maps(xy: Any) -> Any:
     """Small maps of every feature there is."""
     return features(tuple(FEATURES), xy).T.reshape(-1, limits.MAP, limits.MAP)[:, ::THIN, ::THIN]

@@ -17,6 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from .. import race_setup
+from ..compiled import jit
 from ..config import RaceConfig
 from ..diagnose.optax_races import difference, optax_optimizer
 from ..errors import InputError, check_name
@@ -126,7 +127,7 @@ class Race:
         return {name: w[: self.options.steps + 1] for name, w in zip(names, found, strict=True)}
 
 
-@partial(jax.jit, static_argnames=("names", "steps"))
+@partial(jit, static_argnames=("names", "steps"))
 def _optax(f: Any, numbers: Any, start: Any, names: tuple[str, ...], steps: int) -> Any:
     """optax's paths as a program of its numbers: its optimizers are made while it is traced."""
     made = tuple(as_pytree(optax_optimizer(name, **given)) for name, given in zip(names, numbers, strict=True))
