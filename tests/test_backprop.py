@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 import mlp_opt as mo
 from mlp_opt import activations, backprop, losses
+from mlp_opt.compiled import jit
 from mlp_opt.diagnose import gradcheck
 from mlp_opt.diagnose.gradcheck import OPTIONS, TRAINABLE, Case
 from mlp_opt.losses import LOSSES
@@ -63,14 +64,21 @@ def test_any_network_has_the_gradient_of_jax_grad(data):
         model = mo.MLP(sizes, hidden, data.draw(st.sampled_from(list(LOSSES))), data.draw(st.booleans()))
         batch, seed = data.draw(st.integers(1, 4)), data.draw(st.integers(0, 1000))
         rng = np.random.default_rng(seed)
-        params = jax.tree.map(lambda p: jnp.asarray(rng.normal(size=p.shape)), mo.init(model, jax.random.key(0)))
+        shapes = jax.eval_shape(lambda: mo.init(model, jax.random.key(0)))
+        params = jax.tree.map(lambda p: jnp.asarray(rng.normal(size=p.shape)), shapes)
         X, y = jnp.asarray(rng.normal(size=(batch, sizes[0]))), jnp.asarray(rng.uniform(size=(batch, sizes[-1])))
         l1, l2, dropout = (data.draw(st.floats(0, most)) for most in (1, 1, 0.9))
         options = {"l1": l1, "l2": l2, "dropout": dropout, "key": jax.random.key(seed)}
-        value, grads = jax.jit(lambda p: mo.value_and_grad(model, p, X, y, **options))(params)  # one program, not one an operation
-        expected = jax.jit(jax.value_and_grad(lambda p: mo.loss(model, p, X, y, **options)))(params)
+
+        @jit  # one program for both, not one an operation
+        def both(params):
+            return mo.value_and_grad(model, params, X, y, **options), jax.value_and_grad(lambda p: mo.loss(model, p, X, y, **options))(
+                params
+            )
+
+        found, expected = both(params)
         size = max(float(jnp.abs(e).max()) for e in jax.tree.leaves(expected))
-        for g, e in zip(jax.tree.leaves((value, grads)), jax.tree.leaves(expected), strict=True):
+        for g, e in zip(jax.tree.leaves(found), jax.tree.leaves(expected), strict=True):
             np.testing.assert_allclose(g, e, rtol=1e-9, atol=1e-12 * size)
 
 

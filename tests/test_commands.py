@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -185,8 +186,8 @@ def whole(tmp_path_factory):
     return folder / "whole"
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupted_run_can_be_continued_to_the_same_bits(number, tmp_path, whole, capsys):
+def cut(number):
+    """Send the signal to a long run, in the folder cut."""
     process = subprocess.Popen(
         [sys.executable, "-m", "mlp_opt", *LONG, "--out", "cut"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
@@ -197,7 +198,15 @@ def test_an_interrupted_run_can_be_continued_to_the_same_bits(number, tmp_path, 
     _, err = process.communicate(timeout=120)
     assert process.returncode == 130, err
     assert "continue with: mlp-opt train --resume cut" in err
-    assert (tmp_path / "cut" / "checkpoint.safetensors").exists()
+    assert Path("cut", "checkpoint.safetensors").exists()
+
+
+def test_a_run_asked_to_end_leaves_what_is_needed_to_go_on(tmp_path):
+    cut(signal.SIGTERM)
+
+
+def test_an_interrupted_run_can_be_continued_to_the_same_bits(tmp_path, whole, capsys):
+    cut(signal.SIGINT)
     assert program("train", "--resume", "cut").returncode == 0
     assert not (tmp_path / "cut" / "checkpoint.safetensors").exists()
     for name in ("model.safetensors", "history.csv"):
@@ -384,7 +393,7 @@ def test_a_folder_that_holds_another_sweep_is_left_alone(tmp_path, capsys):
 
 
 def test_an_interrupted_sweep_goes_on_to_the_same_table(tmp_path, capsys):
-    long = [*SWEEP[:2], "--epochs", "40", "--trials", "64", "--tile", "2", "--hidden", "64,64", *SWEEP[-2:]]
+    long = [*SWEEP[:2], "--epochs", "40", "--trials", "32", "--tile", "2", "--hidden", "64,64", *SWEEP[-2:]]
     assert program(*long, "--out", "whole").returncode == 0
     process = subprocess.Popen([sys.executable, "-m", "mlp_opt", *long, "--out", "cut"], stderr=subprocess.PIPE, text=True)
     while process.poll() is None and not (tmp_path / "cut" / "trials.jsonl").exists():
@@ -393,7 +402,7 @@ def test_an_interrupted_sweep_goes_on_to_the_same_table(tmp_path, capsys):
     err = process.communicate(timeout=60)[1]
     assert process.returncode == 130, err
     assert "continue with: mlp-opt sweep --resume cut" in err
-    assert len((tmp_path / "cut" / "trials.jsonl").read_text().splitlines()) < 64
+    assert len((tmp_path / "cut" / "trials.jsonl").read_text().splitlines()) < 32
     config = tmp_path / "cut" / "config.toml"
     original = config.read_text()
     config.write_text(original.replace("epochs = 40", "epochs = 41"))
