@@ -79,6 +79,7 @@ def test_the_notes_files_do_no_io_and_compile_nothing(path):
     names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
     assert not attributes & {"jit", "device_put", "callback", "pure_callback", "io_callback"}
     assert not names & {"open", "print", "input", "eval", "exec"}
+    assert "compiled" not in imported(path)
 
 
 def test_files_are_of_a_size_to_read():

@@ -1,5 +1,8 @@
+import copy
+
 import jax
 import jax.numpy as jnp
+import numpy as np
 import pytest
 
 from mlp_opt import compiled
@@ -28,10 +31,32 @@ def test_programs_for_a_cpu_are_compiled_with_the_options(monkeypatch):
         f(jnp.float32(1))
 
 
-@pytest.mark.parametrize("around", [jax.jit, jax.grad, jax.vmap, lambda f: lambda x: jax.eval_shape(f, x)])
+AROUND = {
+    "jit": jax.jit,
+    "grad": jax.grad,
+    "vmap": lambda f: lambda x: jax.vmap(f)(x[None])[0],
+    "map": lambda f: lambda x: jax.lax.map(f, x[None])[0],
+}
+
+
+@pytest.mark.parametrize("around", AROUND)
 def test_it_may_be_part_of_another_program(around):
-    f = jit(lambda x: x**2)
-    around(f)(jnp.ones(3) if around is jax.vmap else jnp.float32(3))
+    """Of what is traced or of constants."""
+    square, three = jit(lambda x: x**2), np.float32(3)
+    expected = (6, 9) if around == "grad" else (9, 27)
+    assert float(AROUND[around](square)(jnp.float32(3))) == expected[0]
+    assert float(AROUND[around](lambda x: x * square(three))(jnp.float32(3))) == expected[1]
+
+
+def test_its_shapes_may_be_asked_for_without_an_array():
+    zeros = jit(lambda n: jnp.zeros(n), static_argnums=0)
+    assert jax.eval_shape(lambda: zeros(3)).shape == (3,)
+
+
+def test_a_copy_is_as_good():
+    f = copy.deepcopy(jit(lambda x: x + 1))
+    assert float(f(jnp.float32(1))) == 2
+    assert not hasattr(f, "__array__")
 
 
 def test_the_options_are_known_to_xla():

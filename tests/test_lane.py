@@ -52,6 +52,15 @@ def test_an_epoch_visits_every_sample_once_padding_included(batch):
     assert int(run.state.step) == 2 * -(-37 // batch)
 
 
+def test_a_mask_that_looks_at_shapes_sees_those_of_the_weights():
+    masks = [lambda w: jax.tree.map(lambda x: x.ndim > 1, w), tuple(mo.Layer(True, False) for _ in range(2)), None]
+    by_shape, by_leaf, everywhere = (
+        mo.fit(MODEL, mo.adamw(0.1, weight_decay=0.5, mask=mask), X, Y, epochs=2, batch_size=8).last for mask in masks
+    )
+    jax.tree.map(np.testing.assert_array_equal, by_shape, by_leaf)
+    assert float(jnp.abs(by_shape[0].b - everywhere[0].b).max()) > 1e-3
+
+
 def test_lanes_are_evaluated_on_whole_blocks_of_rows():
     """Nothing is left for the last block then."""
     lanes = jax.vmap(lambda key: mo.init(MODEL, key))(jax.random.split(jax.random.key(0), 3))

@@ -87,7 +87,7 @@ class SweepFolder:
         return tiles
 
     def append(self, rows: list[dict[str, Any]]) -> None:
-        """Add lines to trials.jsonl, on the disk when this returns."""
+        """Add lines to trials.jsonl, on the disk when this returns; to those in memory if nobody comes back to the folder."""
         if not self.kept:
             self._unwritten += rows
             return

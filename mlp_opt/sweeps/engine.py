@@ -2,7 +2,7 @@
 
 One worker a core (threads: one compiled tile each) or one a device. A worker trains a tile from the start of its rung
 to the end; this thread begins tiles and deals them out, writes what comes back and decides who goes on. Memory holds
-the tiles in flight, a few numbers a lane, and the best models; the rest is in the folder.
+the tiles in flight, a few numbers a lane, and the best models; the rest is in the folder (but the log of one not kept).
 """
 
 from __future__ import annotations

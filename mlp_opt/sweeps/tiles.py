@@ -23,7 +23,7 @@ import jaxlib
 import numpy as np
 
 from .. import lane
-from ..compiled import jit
+from ..compiled import CPU_OPTIONS, jit
 from ..lane import HISTORY_ROWS, Data, HParams, LaneSpec, LaneState
 from ..model import MLP, Params
 from ..store import files
@@ -132,7 +132,7 @@ def _key(bucket: Bucket, workers: int, platform: str) -> str:
     """What a measured tile size holds for."""
     spec = bucket.spec
     kind = jax.devices()[0].device_kind
-    return f"{platform} {kind} x{workers} jaxlib {jaxlib.__version__}: {bucket.name} {spec.dtype} {spec.model.activations[0]}"
+    return f"{platform} {kind} x{workers} jaxlib {jaxlib.__version__} {CPU_OPTIONS}: {bucket.name} {spec.dtype} {spec.model.activations[0]}"
 
 
 def _memory() -> Path:
