@@ -82,6 +82,10 @@ def test_the_notes_files_do_no_io_and_compile_nothing(path):
     assert "compiled" not in imported(path)
 
 
+def test_all_programs_are_compiled_in_one_way():
+    assert [path.name for path in FILES if "jax.jit" in path.read_text()] == ["compiled.py"]
+
+
 def test_files_are_of_a_size_to_read():
     assert {p.name: n for p in FILES if (n := len(p.read_text().splitlines())) > 320} == {}
     of_the_notes = ("activations", "losses", "model", "backprop", "base", "sgd", "adagrad", "rmsprop", "adam", "schedules")
