@@ -72,9 +72,8 @@ def test_any_network_has_the_gradient_of_jax_grad(data):
 
         @jit  # one program for both, not one an operation
         def both(params):
-            return mo.value_and_grad(model, params, X, y, **options), jax.value_and_grad(lambda p: mo.loss(model, p, X, y, **options))(
-                params
-            )
+            by_jax = jax.value_and_grad(lambda p: mo.loss(model, p, X, y, **options))
+            return mo.value_and_grad(model, params, X, y, **options), by_jax(params)
 
         found, expected = both(params)
         size = max(float(jnp.abs(e).max()) for e in jax.tree.leaves(expected))
