@@ -77,13 +77,14 @@ class Engine:
         queue: deque[Task] = deque()
         open_rungs = self._resume(queue)
         flying: dict[Future[Done | None], Task] = {}
+        finished: set[Future[Done | None]] = set()
         pool = ThreadPoolExecutor(self.workers)
         try:
             while (queue and not self.stop.is_set()) or flying:
-                while queue and len(flying) < self.workers + min(self.workers, AHEAD) and not self.stop.is_set():
+                # First the next tiles: reading a finished one's weights waits on a GPU for the tile that trains there.
+                while queue and len(flying) - len(finished) < self.workers + min(self.workers, AHEAD) and not self.stop.is_set():
                     task = self._pick(queue, set(flying.values()))
                     flying[pool.submit(self.trainer.train, task, self.trainer.begin(task), self.stop)] = task
-                finished, _ = wait(flying, timeout=0.25, return_when=FIRST_COMPLETED)
                 for future in finished:
                     task, done = flying.pop(future), future.result()
                     if done is None:
@@ -91,6 +92,7 @@ class Engine:
                     else:
                         self._finish(task, done, open_rungs, queue)
                 tell(self)
+                finished, _ = wait(flying, timeout=0.25, return_when=FIRST_COMPLETED)
         except BaseException:  # Ctrl-C in a notebook, a full disk: let the tiles under way save themselves
             self.stop.set()
             pool.shutdown(wait=True)
