@@ -176,8 +176,8 @@ def test_a_tile_begun_while_it_waits_is_what_its_worker_would_have_begun(monkeyp
     assert_frame_equal(without_time(ahead), without_time(alone), check_exact=True)
 
 
-@pytest.mark.parametrize(("lanes", "workers", "size"), [(4096, 2, 16), (64, 2, 8), (8, 2, 4), (64, 1, 16)])
-def test_a_remembered_tile_leaves_small_sweeps_some_tiles_a_worker(monkeypatch, lanes, workers, size):
+@pytest.mark.parametrize(("lanes", "workers", "size"), [(4096, 2, 16), (64, 2, 16), (48, 2, 8), (8, 2, 4), (64, 1, 16), (20, 1, 4)])
+def test_a_tile_is_such_that_the_workers_end_together(monkeypatch, lanes, workers, size):
     made = make(RATES, hidden=(32, 32), batch_size=32)
     bucket = made.plan.buckets[0]
     monkeypatch.setattr(tiles, "_remembered", lambda: {tiles._key(bucket, workers, "cpu"): 16})

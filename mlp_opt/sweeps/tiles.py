@@ -29,8 +29,8 @@ from ..model import MLP, Params
 from ..store import files
 from .plan import Bucket
 
-LARGEST = {"cpu": 16, "gpu": 2048, "tpu": 1024}  # lanes in a tile
-CACHE_BYTES = {"cpu": 700 * 2**10, "gpu": 2**31, "tpu": 2**31}  # what the lanes of a tile may move each step
+LARGEST = {"cpu": 32, "gpu": 2048, "tpu": 1024}  # lanes in a tile
+CACHE_BYTES = {"cpu": 2**21, "gpu": 2**31, "tpu": 2**31}  # what the lanes of a tile may move each step
 FLOPS = {"cpu": 2.5e10, "gpu": 1e13, "tpu": 1e12}  # a second and worker, to tell large buckets from small; of the GPU an H200's
 STEP_S = {"cpu": 1e-5, "gpu": 4e-5, "tpu": 4e-5}  # at least, however small the networks
 MEASURE_ABOVE_S = 20.0  # where a bucket takes longer than this, a few tile sizes are tried first
@@ -85,8 +85,14 @@ def guess(bucket: Bucket, platform: str) -> int:
     spec, sizes = bucket.spec, bucket.spec.model.sizes
     weights = sum(a * b for a, b in pairwise(sizes))
     bytes_a_lane = jnp.dtype(spec.dtype).itemsize * (4 * weights + spec.batch_size * sum(sizes[1:]))
-    size = 2 ** round(math.log2(max(CACHE_BYTES.get(platform, 700 * 2**10) / bytes_a_lane, 1)))
-    return int(min(max(size, 2), LARGEST.get(platform, 16)))
+    size = 2 ** round(math.log2(max(CACHE_BYTES.get(platform, 2**21) / bytes_a_lane, 1)))
+    return int(min(max(size, 2), LARGEST.get(platform, 32)))
+
+
+def fitting(most: int, lanes: int, workers: int) -> int:
+    """The tile size, a power of 2 up to `most`, with which the workers end first. A tile, filled or not, costs its lanes and one more."""
+    sizes = [2**k for k in range(most.bit_length())]
+    return min(reversed(sizes), key=lambda size: -(-lanes // size // workers) * (size + 1))
 
 
 def choose(bucket: Bucket, lanes: int, workers: int, platform: str, seconds: Callable[[int], float], work: float, rows: int) -> int:
@@ -95,17 +101,15 @@ def choose(bucket: Bucket, lanes: int, workers: int, platform: str, seconds: Cal
     lanes: of one fold. seconds(T): measured seconds a lane and epoch in tiles of T. work: the bucket's epochs, all lanes.
     """
     share = 2 ** (-(-lanes // workers)).bit_length() // 2  # powers of 2: sweeps of other sizes find the same programs in the cache
-    most = min(share, LARGEST.get(platform, 16))
+    most = min(share, LARGEST.get(platform, 32))
     first = min(guess(bucket, platform), most)
     key, known = _key(bucket, workers, platform), _remembered()
-    if key in known:  # a small sweep wants some tiles a worker all the same, so that the workers end at about the same time
-        return min(int(known[key]), most if workers == 1 else max(first, share // 4))
-    if flops(bucket.spec.model, rows) * work / FLOPS.get(platform, 1e10) / workers < MEASURE_ABOVE_S:
-        return first
-    candidates = {min(max(1, round(first * f)), most) for f in (0.25, 1, 4)}
-    best = min(sorted(candidates), key=seconds)
-    _remember(key, best)
-    return best
+    if key not in known and flops(bucket.spec.model, rows) * work / FLOPS.get(platform, 1e10) / workers >= MEASURE_ABOVE_S:
+        candidates = {min(max(1, round(first * f)), most) for f in (0.25, 1, 4)}
+        known[key] = min(sorted(candidates), key=seconds)
+        _remember(key, known[key])
+    size = min(int(known.get(key, first)), most)
+    return fitting(size, lanes, workers) if platform == "cpu" else size  # elsewhere a small tile costs as much as a large one
 
 
 def flops(model: MLP, rows: int) -> float:
