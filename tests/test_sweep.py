@@ -185,6 +185,19 @@ def test_a_tile_is_such_that_the_workers_end_together(monkeypatch, lanes, worker
     assert tiles.choose(bucket, lanes, workers, "cpu", pytest.fail, 100.0, 1000) == size
 
 
+@pytest.mark.parametrize(
+    ("seconds", "size"),
+    [({2: 1.0, 8: 1.1, 32: 1.2}, 2), ({2: 1.3, 8: 1.0, 32: 1.06}, 8), ({2: 1.02, 8: 1.0, 32: 1.04}, 32), ({2: 1.0, 8: 0.97, 32: 1.1}, 8)],
+)
+def test_a_large_bucket_measures_its_tile_once_and_prefers_large_ones(monkeypatch, tmp_path, seconds, size):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(tiles, "guess", lambda bucket, platform: 8)
+    bucket = make(RATES, hidden=(32, 32), batch_size=32).plan.buckets[0]
+    assert tiles.choose(bucket, 4096, 2, "cpu", seconds.__getitem__, 1e9, 1000) == size
+    assert tiles.choose(bucket, 4096, 2, "cpu", pytest.fail, 1e9, 1000) == size
+    assert tiles.choose(bucket, 4096, 1, "cpu", seconds.__getitem__, 1.0, 1000) == 8  # other workers, and little work
+
+
 def test_a_bucket_is_compiled_once_and_no_rung_compiles():
     tiles.advance_tile.clear_cache()
     mo.sweep(SPACE, "iris", **BASE | {"epochs": 9}, trials=21, tile=4, halving=True, repeats=2)

@@ -105,8 +105,8 @@ def choose(bucket: Bucket, lanes: int, workers: int, platform: str, seconds: Cal
     first = min(guess(bucket, platform), most)
     key, known = _key(bucket, workers, platform), _remembered()
     if key not in known and flops(bucket.spec.model, rows) * work / FLOPS.get(platform, 1e10) / workers >= MEASURE_ABOVE_S:
-        candidates = {min(max(1, round(first * f)), most) for f in (0.25, 1, 4)}
-        known[key] = min(sorted(candidates), key=seconds)
+        took = {size: seconds(size) for size in sorted({min(max(1, round(first * f)), most) for f in (0.25, 1, 4)})}
+        known[key] = max(size for size in took if took[size] <= 1.05 * min(took.values()))  # as good: fewer tiles have less around them
         _remember(key, known[key])
     size = min(int(known.get(key, first)), most)
     return fitting(size, lanes, workers) if platform == "cpu" else size  # elsewhere a small tile costs as much as a large one
