@@ -30,7 +30,7 @@ from ..store import files
 from .plan import Bucket
 
 LARGEST = {"cpu": 32, "gpu": 2048, "tpu": 1024}  # lanes in a tile
-CACHE_BYTES = {"cpu": 2**21, "gpu": 2**31, "tpu": 2**31}  # what the lanes of a tile may move each step
+CACHE_BYTES = {"cpu": 11 * 2**18, "gpu": 2**31, "tpu": 2**31}  # what the lanes of a tile may move each step
 FLOPS = {"cpu": 2.5e10, "gpu": 1e13, "tpu": 1e12}  # a second and worker, to tell large buckets from small; of the GPU an H200's
 STEP_S = {"cpu": 1e-5, "gpu": 4e-5, "tpu": 4e-5}  # at least, however small the networks
 MEASURE_ABOVE_S = 20.0  # where a bucket takes longer than this, a few tile sizes are tried first
