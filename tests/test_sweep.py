@@ -20,6 +20,7 @@ from mlp_opt.errors import InputError
 from mlp_opt.store import model_files
 from mlp_opt.store.sweep_folder import SweepFolder
 from mlp_opt.sweeps import replay, results, run, study, tiles, worker
+from mlp_opt.sweeps.engine import Engine
 
 SPACE = {"learning_rate": {"log_uniform": [1e-3, 1.0]}, "optimizer": ["momentum", "adam"]}
 RATES = {"learning_rate": SPACE["learning_rate"]}  # one program: enough where the optimizer does not matter
@@ -174,6 +175,17 @@ def test_a_tile_begun_while_it_waits_is_what_its_worker_would_have_begun(monkeyp
     monkeypatch.setattr(worker.Trainer, "begin", lambda self, task: None)
     alone = mo.sweep(RATES, "iris", **BASE, trials=12, tile=4, workers=1).table
     assert_frame_equal(without_time(ahead), without_time(alone), check_exact=True)
+
+
+def test_the_next_tiles_are_begun_before_a_finished_one_is_read(monkeypatch):
+    told, begin, finish = [], worker.Trainer.begin, Engine._finish
+    monkeypatch.setattr(worker.Trainer, "begin", lambda self, task: told.append(("begin", task.key)) or begin(self, task))
+    monkeypatch.setattr(Engine, "_finish", lambda self, task, *rest: told.append(("finish", task.key)) or finish(self, task, *rest))
+    mo.sweep(RATES, "iris", **BASE, trials=12, tile=2, workers=1)
+    keys = [key for what, key in told if what == "begin"]
+    assert sorted(told) == sorted((what, key) for what in ("begin", "finish") for key in keys)
+    for k, key in enumerate(keys[:4]):  # two are in flight
+        assert told.index(("begin", keys[k + 2])) < told.index(("finish", key))
 
 
 @pytest.mark.parametrize(("lanes", "workers", "size"), [(4096, 2, 16), (64, 2, 16), (48, 2, 8), (8, 2, 4), (64, 1, 16), (20, 1, 4)])
