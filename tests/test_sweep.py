@@ -188,13 +188,26 @@ def test_the_next_tiles_are_begun_before_a_finished_one_is_read(monkeypatch):
         assert told.index(("begin", keys[k + 2])) < told.index(("finish", key))
 
 
-@pytest.mark.parametrize(("lanes", "workers", "size"), [(4096, 2, 16), (64, 2, 16), (48, 2, 8), (8, 2, 4), (64, 1, 16), (20, 1, 4)])
-def test_a_tile_is_such_that_the_workers_end_together(monkeypatch, lanes, workers, size):
-    made = make(RATES, hidden=(32, 32), batch_size=32)
-    bucket = made.plan.buckets[0]
+@pytest.mark.parametrize(
+    ("stages", "workers", "size"),
+    [
+        ([(4096, 9)], 2, 16), ([(64, 9)], 2, 16), ([(48, 9)], 2, 8), ([(8, 9)], 2, 4), ([(64, 9)], 1, 16), ([(20, 9)], 1, 4),
+        ([(64, 3), (21, 6), (7, 18)], 2, 4), ([(64, 3), (21, 6), (7, 18), (40, 9)], 2, 4), ([(4096, 3), (1365, 6), (455, 18)], 2, 16),
+    ],
+)  # fmt: skip
+def test_a_tile_is_such_that_the_workers_end_together(monkeypatch, stages, workers, size):
+    bucket = make(RATES, hidden=(32, 32), batch_size=32).plan.buckets[0]
     monkeypatch.setattr(tiles, "_remembered", lambda: {tiles._key(bucket, workers, "cpu"): 16})
     monkeypatch.setattr(tiles, "guess", lambda bucket, platform: 8)
-    assert tiles.choose(bucket, lanes, workers, "cpu", pytest.fail, 100.0, 1000) == size
+    assert tiles.choose(bucket, stages, 1, workers, "cpu", pytest.fail, 1000) == size
+
+
+def test_a_bucket_knows_how_many_of_its_lanes_train_how_long(tmp_path):
+    made = make(SPACE, trials=40, repeats=2, halving=True, epochs=9)
+    engine = Engine(made.plan, made.brackets, made.datasets(), None, SweepFolder(tmp_path, False), run._Describe(made), made.has_validation)
+    for bucket in made.plan.buckets:
+        n = len(bucket.trials)
+        assert engine._stages(bucket) == [(2 * n, 1), (2 * max(1, n // 3), 2), (2 * max(1, n // 9), 6)]
 
 
 @pytest.mark.parametrize(
@@ -205,9 +218,10 @@ def test_a_large_bucket_measures_its_tile_once_and_prefers_large_ones(monkeypatc
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setattr(tiles, "guess", lambda bucket, platform: 8)
     bucket = make(RATES, hidden=(32, 32), batch_size=32).plan.buckets[0]
-    assert tiles.choose(bucket, 4096, 2, "cpu", seconds.__getitem__, 1e9, 1000) == size
-    assert tiles.choose(bucket, 4096, 2, "cpu", pytest.fail, 1e9, 1000) == size
-    assert tiles.choose(bucket, 4096, 1, "cpu", seconds.__getitem__, 1.0, 1000) == 8  # other workers, and little work
+    stages = [(4096, 10**6)]
+    assert tiles.choose(bucket, stages, 1, 2, "cpu", seconds.__getitem__, 1000) == size
+    assert tiles.choose(bucket, stages, 1, 2, "cpu", pytest.fail, 1000) == size
+    assert tiles.choose(bucket, [(4096, 1)], 1, 1, "cpu", pytest.fail, 1) == 8  # other workers, and little work
 
 
 def test_a_bucket_is_compiled_once_and_no_rung_compiles():

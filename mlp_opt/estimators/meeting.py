@@ -262,4 +262,4 @@ def _kind(call: Call) -> Any:
 
 def _size(spec: LaneSpec, lanes: int, share: int) -> int:
     """How many lanes a tile has: a power of 2 that the cache holds, not more than a worker's share, with few copies to fill up."""
-    return fitting(min(guess(Bucket(spec, None), jax.default_backend()), share), lanes, 1)
+    return fitting(min(guess(Bucket(spec, None), jax.default_backend()), share), [(lanes, 1)], 1)

@@ -56,20 +56,26 @@ class Engine:
 
     def choose_tiles(self, tile: int = 0) -> list[int]:
         """The tile size of each bucket: given, or chosen (`tiles.choose`)."""
-        share = self.progress.epochs / self.progress.lanes  # epochs of a lane, on average
         data = self.trainer.data[0][0]
         with ThreadPoolExecutor(self.workers) as pool:
             for bucket in self.plan.buckets:
-                lanes = len(bucket.trials) * self.plan.repeats  # of a fold
                 some = list(self.plan.lanes(bucket.trials[0]))[:1]
 
                 def seconds(T: int, bucket: Bucket = bucket, some: list[int] = some) -> float:
                     hparams = self.plan.hparams(bucket, some * T)
                     return tiles.timed(bucket, self.plan.shared_order, hparams, data, self.workers, pool)
 
-                work, rows = share * lanes * self.plan.folds, data.X.shape[0]
-                bucket.tile = tile or tiles.choose(bucket, lanes, self.workers, self.devices[0].platform, seconds, work, rows)
+                stages, platform, rows = self._stages(bucket), self.devices[0].platform, data.X.shape[0]
+                bucket.tile = tile or tiles.choose(bucket, stages, self.plan.folds, self.workers, platform, seconds, rows)
         return [bucket.tile for bucket in self.plan.buckets]
+
+    def _stages(self, bucket: Bucket) -> list[tuple[int, int]]:
+        """(lanes of a fold, epochs) of the bucket in each rung, if its share of the survivors stays what it is."""
+        mine, found = set(bucket.trials), []
+        for bracket in self.brackets:
+            if n := sum(trial in mine for trial in bracket.trials):
+                found += [(trials * self.plan.repeats, epochs) for trials, epochs in halving.stages(n, bracket.rungs, self.eta)]
+        return found
 
     def run(self, on_progress: Callable[[Engine], None] | None = None) -> bool:
         """Train everything that is not done yet. False if `stop` was set before the end: the folder says how to go on."""
@@ -81,16 +87,15 @@ class Engine:
         pool = ThreadPoolExecutor(self.workers)
         try:
             while (queue and not self.stop.is_set()) or flying:
-                # First the next tiles: reading a finished one's weights waits on a GPU for the tile that trains there.
-                while queue and len(flying) - len(finished) < self.workers + min(self.workers, AHEAD) and not self.stop.is_set():
-                    task = self._pick(queue, set(flying.values()))
-                    flying[pool.submit(self.trainer.train, task, self.trainer.begin(task), self.stop)] = task
-                for future in finished:
-                    task, done = flying.pop(future), future.result()
+                brought = {future: future.result() for future in finished}
+                self._submit(queue, flying, pool, len(finished))  # first: what is read of a finished tile waits on a GPU for the next
+                for future, done in brought.items():
+                    task = flying.pop(future)
                     if done is None:
                         queue.appendleft(task)
                     else:
                         self._finish(task, done, open_rungs, queue)
+                self._submit(queue, flying, pool)  # of a rung that has opened
                 tell(self)
                 finished, _ = wait(flying, timeout=0.25, return_when=FIRST_COMPLETED)
         except BaseException:  # Ctrl-C in a notebook, a full disk: let the tiles under way save themselves
@@ -104,6 +109,12 @@ class Engine:
         finally:
             pool.shutdown(wait=True)
         return not queue
+
+    def _submit(self, queue: deque[Task], flying: dict[Future[Done | None], Task], pool: ThreadPoolExecutor, finished: int = 0) -> None:
+        """Begin tiles until each worker has one and some wait. finished: how many of those flying are."""
+        while queue and len(flying) - finished < self.workers + min(self.workers, AHEAD) and not self.stop.is_set():
+            task = self._pick(queue, set(flying.values()))
+            flying[pool.submit(self.trainer.train, task, self.trainer.begin(task), self.stop)] = task
 
     def _pick(self, queue: deque[Task], flying: set[Task]) -> Task:
         """The next tile; one whose program is being compiled by another worker waits, if there are others."""
@@ -206,13 +217,8 @@ class Engine:
             self.pool.adopt(lane, float(mean), float(self.values[b, rung, lane]), self.trainer.saved(b, rung, lane))
 
     def _total_epochs(self) -> int:
-        total = 0
-        for bracket in self.brackets:
-            n, before = len(bracket.trials), 0
-            for until in bracket.rungs:
-                total += n * (until - before) * self.plan.lanes_of_a_trial
-                n, before = max(1, n // self.eta), until
-        return total
+        done = [n * epochs for b in self.brackets for n, epochs in halving.stages(len(b.trials), b.rungs, self.eta)]
+        return sum(done) * self.plan.lanes_of_a_trial
 
 
 def cores() -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -41,6 +42,15 @@ def brackets(trials: int, epochs: int, halving: bool, count: int, min_epochs: in
     order = np.random.default_rng(seed).permutation(trials)
     parts = np.split(order, ends[:-1])
     return tuple(Bracket(tuple(sorted(int(t) for t in part)), rungs[s:]) for s, part in enumerate(parts) if len(part))
+
+
+def stages(trials: int, rungs: tuple[int, ...], eta: int) -> list[tuple[int, int]]:
+    """(trials, epochs) of each rung, where as many survive as may."""
+    found = []
+    for before, until in pairwise((0, *rungs)):
+        found.append((trials, until - before))
+        trials = max(1, trials // eta)
+    return found
 
 
 def survivors(trials: list[int], values: np.ndarray, eta: int) -> list[int]:

@@ -89,27 +89,43 @@ def guess(bucket: Bucket, platform: str) -> int:
     return int(min(max(size, 2), LARGEST.get(platform, 32)))
 
 
-def fitting(most: int, lanes: int, workers: int) -> int:
-    """The tile size, a power of 2 up to `most`, with which the workers end first. A tile, filled or not, costs its lanes and one more."""
-    sizes = [2**k for k in range(most.bit_length())]
-    return min(reversed(sizes), key=lambda size: -(-lanes // size // workers) * (size + 1))
+def fitting(most: int, stages: list[tuple[int, int]], workers: int) -> int:
+    """The tile size, a power of 2 up to `most`, with which the workers end first, over all (lanes, epochs).
+
+    A tile, filled or not, costs its lanes and one more.
+    """
+
+    def cost(size: int) -> int:
+        return sum(epochs * -(lanes // -size // workers) * (size + 1) for lanes, epochs in stages)
+
+    return min((2**k for k in reversed(range(most.bit_length()))), key=cost)
 
 
-def choose(bucket: Bucket, lanes: int, workers: int, platform: str, seconds: Callable[[int], float], work: float, rows: int) -> int:
+def choose(
+    bucket: Bucket,
+    stages: list[tuple[int, int]],
+    folds: int,
+    workers: int,
+    platform: str,
+    seconds: Callable[[int], float],
+    rows: int,
+) -> int:
     """The tile size of a bucket: remembered, or measured where the bucket is large, or guessed.
 
-    lanes: of one fold. seconds(T): measured seconds a lane and epoch in tiles of T. work: the bucket's epochs, all lanes.
+    stages: (lanes of one fold, epochs) of each rung. seconds(T): measured seconds a lane and epoch in tiles of T.
     """
+    lanes = max(lanes for lanes, _ in stages)
     share = 2 ** (-(-lanes // workers)).bit_length() // 2  # powers of 2: sweeps of other sizes find the same programs in the cache
     most = min(share, LARGEST.get(platform, 32))
     first = min(guess(bucket, platform), most)
     key, known = _key(bucket, workers, platform), _remembered()
+    work = folds * sum(lanes * epochs for lanes, epochs in stages)
     if key not in known and flops(bucket.spec.model, rows) * work / FLOPS.get(platform, 1e10) / workers >= MEASURE_ABOVE_S:
         took = {size: seconds(size) for size in sorted({min(max(1, round(first * f)), most) for f in (0.25, 1, 4)})}
         known[key] = max(size for size in took if took[size] <= 1.05 * min(took.values()))  # as good: fewer tiles have less around them
         _remember(key, known[key])
     size = min(int(known.get(key, first)), most)
-    return fitting(size, lanes, workers) if platform == "cpu" else size  # elsewhere a small tile costs as much as a large one
+    return fitting(size, stages, workers) if platform == "cpu" else size  # elsewhere a small tile costs as much as a large one
 
 
 def flops(model: MLP, rows: int) -> float:
