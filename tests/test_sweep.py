@@ -189,17 +189,20 @@ def test_the_next_tiles_are_begun_before_a_finished_one_is_read(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("stages", "workers", "size"),
+    ("stages", "buckets", "workers", "size"),
     [
-        ([(4096, 9)], 2, 16), ([(64, 9)], 2, 16), ([(48, 9)], 2, 8), ([(8, 9)], 2, 4), ([(64, 9)], 1, 16), ([(20, 9)], 1, 4),
-        ([(64, 3), (21, 6), (7, 18)], 2, 4), ([(64, 3), (21, 6), (7, 18), (40, 9)], 2, 4), ([(4096, 3), (1365, 6), (455, 18)], 2, 16),
+        ([(4096, 9)], 1, 2, 16), ([(64, 9)], 1, 2, 16), ([(48, 9)], 1, 2, 8), ([(8, 9)], 1, 2, 4),
+        ([(64, 9)], 1, 1, 16), ([(20, 9)], 1, 1, 4),
+        ([(24, 9)], 1, 2, 4), ([(24, 9)], 4, 2, 8), ([(48, 9)], 2, 2, 16),
+        ([(64, 3), (21, 6), (7, 18)], 1, 2, 4), ([(64, 3), (21, 6), (7, 18), (40, 9)], 1, 2, 4),
+        ([(4096, 3), (1365, 6), (455, 18)], 1, 2, 16),
     ],
 )  # fmt: skip
-def test_a_tile_is_such_that_the_workers_end_together(monkeypatch, stages, workers, size):
+def test_a_tile_is_such_that_the_workers_end_together(monkeypatch, stages, buckets, workers, size):
     bucket = make(RATES, hidden=(32, 32), batch_size=32).plan.buckets[0]
     monkeypatch.setattr(tiles, "_remembered", lambda: {tiles._key(bucket, workers, "cpu"): 16})
     monkeypatch.setattr(tiles, "guess", lambda bucket, platform: 8)
-    assert tiles.choose(bucket, stages, 1, workers, "cpu", pytest.fail, 1000) == size
+    assert tiles.choose(bucket, stages, 1, buckets, workers, "cpu", pytest.fail, 1000) == size
 
 
 def test_a_bucket_knows_how_many_of_its_lanes_train_how_long(tmp_path):
@@ -219,9 +222,9 @@ def test_a_large_bucket_measures_its_tile_once_and_prefers_large_ones(monkeypatc
     monkeypatch.setattr(tiles, "guess", lambda bucket, platform: 8)
     bucket = make(RATES, hidden=(32, 32), batch_size=32).plan.buckets[0]
     stages = [(4096, 10**6)]
-    assert tiles.choose(bucket, stages, 1, 2, "cpu", seconds.__getitem__, 1000) == size
-    assert tiles.choose(bucket, stages, 1, 2, "cpu", pytest.fail, 1000) == size
-    assert tiles.choose(bucket, [(4096, 1)], 1, 1, "cpu", pytest.fail, 1) == 8  # other workers, and little work
+    assert tiles.choose(bucket, stages, 1, 1, 2, "cpu", seconds.__getitem__, 1000) == size
+    assert tiles.choose(bucket, stages, 1, 1, 2, "cpu", pytest.fail, 1000) == size
+    assert tiles.choose(bucket, [(4096, 1)], 1, 1, 1, "cpu", pytest.fail, 1) == 8  # other workers, and little work
 
 
 def test_a_bucket_is_compiled_once_and_no_rung_compiles():

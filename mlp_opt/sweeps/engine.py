@@ -65,8 +65,9 @@ class Engine:
                     hparams = self.plan.hparams(bucket, some * T)
                     return tiles.timed(bucket, self.plan.shared_order, hparams, data, self.workers, pool)
 
-                stages, platform, rows = self._stages(bucket), self.devices[0].platform, data.X.shape[0]
-                bucket.tile = tile or tiles.choose(bucket, stages, self.plan.folds, self.workers, platform, seconds, rows)
+                stages, folds, buckets = self._stages(bucket), self.plan.folds, len(self.plan.buckets)
+                platform, rows = self.devices[0].platform, data.X.shape[0]
+                bucket.tile = tile or tiles.choose(bucket, stages, folds, buckets, self.workers, platform, seconds, rows)
         return [bucket.tile for bucket in self.plan.buckets]
 
     def _stages(self, bucket: Bucket) -> list[tuple[int, int]]:

@@ -89,14 +89,14 @@ def guess(bucket: Bucket, platform: str) -> int:
     return int(min(max(size, 2), LARGEST.get(platform, 32)))
 
 
-def fitting(most: int, stages: list[tuple[int, int]], workers: int) -> int:
-    """The tile size, a power of 2 up to `most`, with which the workers end first, over all (lanes, epochs).
+def fitting(most: int, stages: list[tuple[int, int]], workers: int, groups: int = 1) -> int:
+    """The tile size, a power of 2 up to `most`, with which the workers end first, over all (lanes, epochs) of so many groups alike.
 
     A tile, filled or not, costs its lanes and one more.
     """
 
     def cost(size: int) -> int:
-        return sum(epochs * -(lanes // -size // workers) * (size + 1) for lanes, epochs in stages)
+        return sum(epochs * -(groups * (lanes // -size) // workers) * (size + 1) for lanes, epochs in stages)
 
     return min((2**k for k in reversed(range(most.bit_length()))), key=cost)
 
@@ -105,6 +105,7 @@ def choose(
     bucket: Bucket,
     stages: list[tuple[int, int]],
     folds: int,
+    buckets: int,
     workers: int,
     platform: str,
     seconds: Callable[[int], float],
@@ -112,7 +113,8 @@ def choose(
 ) -> int:
     """The tile size of a bucket: remembered, or measured where the bucket is large, or guessed.
 
-    stages: (lanes of one fold, epochs) of each rung. seconds(T): measured seconds a lane and epoch in tiles of T.
+    stages: (lanes of one fold, epochs) of each rung. buckets: how many there are, whose tiles train beside these.
+    seconds(T): measured seconds a lane and epoch in tiles of T.
     """
     lanes = max(lanes for lanes, _ in stages)
     share = 2 ** (-(-lanes // workers)).bit_length() // 2  # powers of 2: sweeps of other sizes find the same programs in the cache
@@ -125,7 +127,9 @@ def choose(
         known[key] = max(size for size in took if took[size] <= 1.05 * min(took.values()))  # as good: fewer tiles have less around them
         _remember(key, known[key])
     size = min(int(known.get(key, first)), most)
-    return fitting(size, stages, workers) if platform == "cpu" else size  # elsewhere a small tile costs as much as a large one
+    if platform != "cpu":  # a small tile costs as much as a large one
+        return size
+    return fitting(size, stages, workers, folds * buckets)
 
 
 def flops(model: MLP, rows: int) -> float:
