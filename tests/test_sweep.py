@@ -1,10 +1,13 @@
 """The sweep engine: lanes are what train runs, whatever is killed goes on to the same bits."""
 
+import collections
+import itertools
 import json
 import os
 import subprocess
 import sys
 import threading
+import time
 
 import chex
 import jax.numpy as jnp
@@ -177,6 +180,44 @@ def test_a_tile_begun_while_it_waits_is_what_its_worker_would_have_begun(monkeyp
     assert_frame_equal(without_time(ahead), without_time(alone), check_exact=True)
 
 
+def test_the_last_tiles_take_turns_so_that_the_workers_end_together(monkeypatch):
+    real, trained = tiles.advance_tile, collections.Counter()
+
+    def advance(spec, shared, state, hparams, data, first, until):
+        time.sleep(0.03 * (until - first))
+        trained[threading.get_ident()] += until - first
+        return real(spec, shared, state, hparams, data, first, until)
+
+    oracle = mo.sweep(RATES, "iris", **BASE | {"epochs": 8}, trials=12, tile=4, workers=1).table
+    monkeypatch.setattr(tiles, "advance_tile", advance)
+    monkeypatch.setattr(tiles, "STEP_S", {"cpu": 0.005})
+    found = mo.sweep(RATES, "iris", **BASE | {"epochs": 8}, trials=12, tile=4, workers=2).table
+    assert sum(trained.values()) == 3 * 8
+    assert sorted(trained.values())[0] >= 10  # of three tiles that nobody shares one worker has two
+    assert_frame_equal(without_time(oracle), without_time(found), check_exact=True)
+
+
+@pytest.mark.parametrize("after", [1, 2, 3])
+def test_tiles_that_were_stopped_while_others_had_their_turn_go_on_to_the_same_bits(monkeypatch, tmp_path, after):
+    real, calls = tiles.advance_tile, itertools.count(1)
+    settings = {"space": RATES, "trials": 16, "tile": 4, "workers": 2, "epochs": 8}
+    oracle = run.run(make(**settings), folder_of(tmp_path / "oracle", make(**settings)))
+    path, stop = folder_of(tmp_path / "stopped", make(**settings)), threading.Event()
+
+    def advance(spec, shared, state, hparams, data, first, until):
+        time.sleep(0.03 * (until - first))
+        if until > first and next(calls) == 2 * after:
+            stop.set()
+        return real(spec, shared, state, hparams, data, first, until)
+
+    monkeypatch.setattr(tiles, "advance_tile", advance)
+    monkeypatch.setattr(tiles, "STEP_S", {"cpu": 0.005})
+    assert run.run(make(**settings), path, stop=stop) is None
+    parts = len(list((path / "states").glob("part-*")))
+    assert parts >= min(after + 1, 3)  # of two that trained, and of those that waited
+    assert_frame_equal(without_time(oracle.table), without_time(run.run(make(**settings), path).table), check_exact=True)
+
+
 def test_the_next_tiles_are_begun_before_a_finished_one_is_read(monkeypatch):
     told, begin, finish = [], worker.Trainer.begin, Engine._finish
     monkeypatch.setattr(worker.Trainer, "begin", lambda self, task: told.append(("begin", task.key)) or begin(self, task))
@@ -191,9 +232,9 @@ def test_the_next_tiles_are_begun_before_a_finished_one_is_read(monkeypatch):
 @pytest.mark.parametrize(
     ("stages", "buckets", "workers", "size"),
     [
-        ([(4096, 9)], 1, 2, 16), ([(64, 9)], 1, 2, 16), ([(48, 9)], 1, 2, 8), ([(8, 9)], 1, 2, 4),
-        ([(64, 9)], 1, 1, 16), ([(20, 9)], 1, 1, 4),
-        ([(24, 9)], 1, 2, 4), ([(24, 9)], 4, 2, 8), ([(48, 9)], 2, 2, 16),
+        ([(4096, 9)], 1, 2, 16), ([(64, 9)], 1, 2, 16), ([(48, 9)], 1, 2, 8), ([(8, 9)], 1, 2, 4), ([(2, 9)], 1, 2, 1),
+        ([(64, 9)], 1, 1, 16), ([(20, 9)], 1, 1, 4), ([(40, 9)], 1, 2, 8),  # five tiles, in turns
+        ([(24, 9)], 1, 2, 8), ([(24, 9)], 4, 2, 8), ([(48, 9)], 2, 2, 16), ([(8, 9)], 12, 2, 8),
         ([(64, 3), (21, 6), (7, 18)], 1, 2, 4), ([(64, 3), (21, 6), (7, 18), (40, 9)], 1, 2, 4),
         ([(4096, 3), (1365, 6), (455, 18)], 1, 2, 16),
     ],
@@ -339,9 +380,11 @@ def test_a_first_call_of_very_many_steps_feels_its_way(tmp_path, monkeypatch):
     made = make()
     made.plan.buckets[0].tile = made.plan.buckets[1].tile = 4
     trainer = worker.Trainer(made.plan, made.datasets(), None, SweepFolder(tmp_path), worker.Progress(1))
-    assert trainer._call(0) == worker.HISTORY_ROWS
+    task = worker.Task("t", 0, 0, 0, (0,), 0, 1_000, True)
+    assert trainer._epochs(task, 0) == worker.HISTORY_ROWS
+    assert trainer._epochs(task, 990) == 10
     monkeypatch.setattr(tiles, "STEP_S", {"cpu": 0.1, "gpu": 0.1})  # as 10,000 times as many rows
-    assert trainer._call(0) == 1
+    assert trainer._epochs(task, 0) == 1
 
 
 def test_resume_refuses_another_configuration_and_other_data(tmp_path):

@@ -1,7 +1,7 @@
 """The engine: tiles onto workers, rungs, results; everything that is needed to go on is on the disk before it counts.
 
-One worker a core (threads: one compiled tile each) or one a device. A worker trains a tile from the start of its rung
-to the end; this thread begins tiles and deals them out, writes what comes back and decides who goes on. Memory holds
+One worker a core (threads: one compiled tile each) or one a device. Workers train tiles to the end of a rung (the last
+of them in turns, on a CPU); this thread begins tiles, writes what comes back and decides who goes on. Memory holds
 the tiles in flight, a few numbers a lane, and the best models; the rest is in the folder (but the log of one not kept).
 """
 
@@ -83,39 +83,49 @@ class Engine:
         tell = on_progress or (lambda engine: None)
         queue: deque[Task] = deque()
         open_rungs = self._resume(queue)
-        flying: dict[Future[Done | None], Task] = {}
-        finished: set[Future[Done | None]] = set()
+        flying: set[Task] = set()
+        futures: set[Future[tuple[Task, Done | None]]] = set()
+        finished: set[Future[tuple[Task, Done | None]]] = set()
         pool = ThreadPoolExecutor(self.workers)
         try:
-            while (queue and not self.stop.is_set()) or flying:
-                brought = {future: future.result() for future in finished}
-                self._submit(queue, flying, pool, len(finished))  # first: what is read of a finished tile waits on a GPU for the next
-                for future, done in brought.items():
-                    task = flying.pop(future)
+            while (queue and not self.stop.is_set()) or futures:
+                brought = [future.result() for future in finished]
+                futures -= finished
+                flying -= {task for task, _ in brought}
+                self._submit(queue, flying, futures, pool)  # first: what is read of a finished tile waits on a GPU for the next
+                for task, done in brought:
                     if done is None:
                         queue.appendleft(task)
                     else:
                         self._finish(task, done, open_rungs, queue)
-                self._submit(queue, flying, pool)  # of a rung that has opened
+                self._submit(queue, flying, futures, pool)  # of a rung that has opened
                 tell(self)
-                finished, _ = wait(flying, timeout=0.25, return_when=FIRST_COMPLETED)
+                finished = wait(futures, timeout=0.25, return_when=FIRST_COMPLETED).done
         except BaseException:  # Ctrl-C in a notebook, a full disk: let the tiles under way save themselves
             self.stop.set()
             pool.shutdown(wait=True)
             with contextlib.suppress(Exception):  # and keep the tiles that are done
-                for future, task in flying.items():
-                    if not future.cancelled() and future.exception() is None and (done := future.result()) is not None:
-                        self._finish(task, done, open_rungs, queue)
+                for future in futures:
+                    if not future.cancelled() and future.exception() is None:
+                        task, done = future.result()
+                        if done is not None:
+                            self._finish(task, done, open_rungs, queue)
             raise
         finally:
             pool.shutdown(wait=True)
         return not queue
 
-    def _submit(self, queue: deque[Task], flying: dict[Future[Done | None], Task], pool: ThreadPoolExecutor, finished: int = 0) -> None:
-        """Begin tiles until each worker has one and some wait. finished: how many of those flying are."""
-        while queue and len(flying) - finished < self.workers + min(self.workers, AHEAD) and not self.stop.is_set():
-            task = self._pick(queue, set(flying.values()))
-            flying[pool.submit(self.trainer.train, task, self.trainer.begin(task), self.stop)] = task
+    def _submit(
+        self, queue: deque[Task], flying: set[Task], futures: set[Future[tuple[Task, Done | None]]], pool: ThreadPoolExecutor
+    ) -> None:
+        """Begin tiles until each worker has one and some wait."""
+        picked = 0
+        while queue and len(flying) < self.workers + min(self.workers, AHEAD) and not self.stop.is_set():
+            flying.add(task := self._pick(queue, flying))
+            self.trainer.add(task)
+            picked += 1
+        self.trainer.ending = not queue and self.workers > 1  # before a worker looks how much it trains
+        futures |= {pool.submit(self.trainer.work, self.stop) for _ in range(picked)}
 
     def _pick(self, queue: deque[Task], flying: set[Task]) -> Task:
         """The next tile; one whose program is being compiled by another worker waits, if there are others."""

@@ -33,6 +33,7 @@ LARGEST = {"cpu": 32, "gpu": 2048, "tpu": 1024}  # lanes in a tile
 CACHE_BYTES = {"cpu": 11 * 2**18, "gpu": 2**31, "tpu": 2**31}  # what the lanes of a tile may move each step
 FLOPS = {"cpu": 2.5e10, "gpu": 1e13, "tpu": 1e12}  # a second and worker, to tell large buckets from small; of the GPU an H200's
 STEP_S = {"cpu": 1e-5, "gpu": 4e-5, "tpu": 4e-5}  # at least, however small the networks
+TURNS = 0.06  # what tiles that take turns cost more
 MEASURE_ABOVE_S = 20.0  # where a bucket takes longer than this, a few tile sizes are tried first
 
 
@@ -92,11 +93,13 @@ def guess(bucket: Bucket, platform: str) -> int:
 def fitting(most: int, stages: list[tuple[int, int]], workers: int, groups: int = 1) -> int:
     """The tile size, a power of 2 up to `most`, with which the workers end first, over all (lanes, epochs) of so many groups alike.
 
-    A tile, filled or not, costs its lanes and one more.
+    A tile, filled or not, costs its lanes and one more. Tiles that are no multiple of the workers take turns, for a little more.
     """
 
-    def cost(size: int) -> int:
-        return sum(epochs * -(groups * (lanes // -size) // workers) * (size + 1) for lanes, epochs in stages)
+    def cost(size: int) -> float:
+        tiles = [groups * -(lanes // -size) for lanes, _ in stages]
+        rounds = [max(1.0, n / workers * (1 + TURNS * (n % workers > 0))) for n in tiles]
+        return sum(n * epochs * (size + 1) for n, (_, epochs) in zip(rounds, stages, strict=True))
 
     return min((2**k for k in reversed(range(most.bit_length()))), key=cost)
 
@@ -117,8 +120,9 @@ def choose(
     seconds(T): measured seconds a lane and epoch in tiles of T.
     """
     lanes = max(lanes for lanes, _ in stages)
-    share = 2 ** (-(-lanes // workers)).bit_length() // 2  # powers of 2: sweeps of other sizes find the same programs in the cache
-    most = min(share, LARGEST.get(platform, 32))
+    share = lanes if platform == "cpu" else -(-lanes // workers)
+    power = 2 ** (share - 1).bit_length()  # sweeps of other sizes find the same programs in the cache
+    most = min(power, LARGEST.get(platform, 32))
     first = min(guess(bucket, platform), most)
     key, known = _key(bucket, workers, platform), _remembered()
     work = folds * sum(lanes * epochs for lanes, epochs in stages)

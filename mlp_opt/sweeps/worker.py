@@ -1,4 +1,8 @@
-"""A worker trains one tile at a time, from the start of its rung to the end, on one core or device."""
+"""A worker trains tiles to the end of their rung, on one core or device.
+
+On a CPU the last tiles of a rung take turns: after each compiled call a worker goes on with the one that has most left,
+so that 3 tiles take 2 workers one and a half times as long as one, not twice, and a slow core holds nobody up.
+"""
 
 from __future__ import annotations
 
@@ -21,6 +25,7 @@ from .plan import Plan
 
 CHECKPOINT_EVERY_S = 60.0  # a tile under way is saved this often
 CALL_S = 2.0  # a compiled call lasts about this long at most, so that a stop is answered soon
+SLICE_S = 0.015  # and at least this long where tiles take turns
 
 
 class Task(NamedTuple):
@@ -42,6 +47,28 @@ class Begun(NamedTuple):
     hparams: HParams
     state: LaneState
     history: np.ndarray
+
+
+@dataclass
+class Tile:
+    """A tile that waits or trains. begun: None until it is; seconds: of work; saved: when; unsaved: whether anything has come since."""
+
+    task: Task
+    begun: Begun | None
+    alive: bool = True
+    seconds: float = 0.0
+    saved: float = field(default_factory=time.monotonic)
+    unsaved: bool = False
+
+    @property
+    def epoch(self) -> int:
+        """Epochs that it has been trained for."""
+        return self.task.first if self.begun is None else self.begun.history.shape[1]
+
+    @property
+    def runs(self) -> bool:
+        """Whether any of its lanes goes on in this rung."""
+        return self.alive and self.epoch < self.task.until
 
 
 class Done(NamedTuple):
@@ -71,7 +98,10 @@ class Progress:
 
 
 class Trainer:
-    """Trains tiles; any number of threads may call `train`. where: (bracket, rung, lane) -> (tile, place) of saved states."""
+    """Trains the tiles that are added; any number of threads may call `work`.
+
+    where: (bracket, rung, lane) -> (tile, place) of saved states. ending: whether the tiles that wait are the last of a rung.
+    """
 
     def __init__(self, plan: Plan, datasets: list[Data], tests: list[tuple[Any, Any]] | None, folder: SweepFolder, progress: Progress):
         self.plan, self.folder, self.progress = plan, folder, progress
@@ -82,8 +112,16 @@ class Trainer:
         self.compiled: set[Any] = set()
         self._lock = threading.Lock()
         self._compiling: dict[Any, threading.Lock] = {}
+        self.ending = False
+        self._waiting: list[Tile] = []
         self._epoch_s: dict[int, float] = {}  # of a tile of the bucket, to size the calls
         self._busy = [0] * len(self.devices)  # workers on each
+
+    def add(self, task: Task) -> None:
+        """Put a tile before the workers."""
+        tile = Tile(task, self.begin(task))
+        with self._lock:
+            self._waiting.append(tile)
 
     def begin(self, task: Task) -> Begun | None:
         """Begin a tile that waits for a worker, so that it does not wait for Python then. None if only its worker can."""
@@ -92,57 +130,88 @@ class Trainer:
             return None
         return self._begin(task, 0)
 
-    def train(self, task: Task, begun: Begun | None, stop: threading.Event) -> Done | None:
-        """Train a tile to the end of its rung on the device with the fewest tiles; None if stopped before (and saved)."""
-        if stop.is_set():
-            return None
+    def work(self, stop: threading.Event) -> tuple[Task, Done | None]:
+        """Train until a tile is at the end of its rung; None for what it brought if it was stopped before (and saved).
+
+        On the device with the fewest tiles. One call of this a tile that was added; which of them it ends is left open.
+        """
         with self._lock:
+            tile = self._waiting.pop(self._longest())
             device = self._busy.index(min(self._busy))
             self._busy[device] += 1
         try:
-            return self._train(task, begun, device, stop)
+            while tile.runs:
+                if stop.is_set():
+                    self._save(tile)
+                    return tile.task, None
+                self._advance(tile, device)
+                if time.monotonic() - tile.saved > CHECKPOINT_EVERY_S and tile.runs:
+                    self._save(tile)
+                tile = self._swapped(tile)
+            return tile.task, self._done(tile, device)
         finally:
             with self._lock:
                 self._busy[device] -= 1
 
-    def _train(self, task: Task, begun: Begun | None, device: int, stop: threading.Event) -> Done | None:
-        start, plan, bucket = time.perf_counter(), self.plan, self.plan.buckets[task.bucket]
-        spec, shared = bucket.spec, plan.shared_order
-        data = self.data[device][plan.identity(task.lanes[0]).fold]
-        hparams, state, history = begun or self._begin(task, device)
-        del begun  # the state is overwritten
-        first, saved = history.shape[1], time.monotonic()
-        running = first < task.until
-        while running:
-            epochs = min(self._call(task.bucket), task.until - first, HISTORY_ROWS)
-            with self._once((task.bucket, device)) as new_program:
-                if new_program:  # no epochs: compile, and hold nobody off while it trains
-                    state, _, _ = tiles.advance_tile(spec, shared, state, hparams, data, first, first)
-            called = time.perf_counter()
-            state, new, alive = tiles.advance_tile(spec, shared, state, hparams, data, first, first + epochs)
-            history = np.concatenate([history, np.asarray(new)[:, :epochs]], axis=1)
-            with self._lock:
-                self.progress.epochs_done += epochs * len(task.lanes)
-                self._epoch_s[task.bucket] = (time.perf_counter() - called) / epochs
-            first += epochs
-            running = first < task.until and bool(np.asarray(alive).any())
-            if running and (stop.is_set() or time.monotonic() - saved > CHECKPOINT_EVERY_S):
-                self.folder.save(f"states/part-{task.key}", packed(tiles.fetched(state), history))
-                saved = time.monotonic()
-                if stop.is_set():
-                    return None
-        test, weights = None, state.best if data.X_val is not None else state.params
-        if task.last and self.tests is not None:
-            with self._once(("test", spec.model, bucket.tile, device)):
-                loss, score = tiles.evaluate_tile(spec.model, weights, *self.tests[device][plan.identity(task.lanes[0]).fold])
-            test = np.asarray(loss), np.asarray(score)
+    def _longest(self) -> int:
+        """Which of the tiles that wait has most left to train."""
+        return max(range(len(self._waiting)), key=lambda i: self._left(self._waiting[i]))
+
+    def _swapped(self, tile: Tile) -> Tile:
+        """The tile to go on with: this one, or one that waits and has more left, so that in the end all workers end together."""
         with self._lock:
-            self.progress.epochs_done += (task.until - first) * len(task.lanes)  # of lanes that all ended early
-        rest = np.full((bucket.tile, task.until - first, len(COLUMNS)), np.nan, history.dtype)  # if all ended early
-        history = np.concatenate([history, rest], axis=1)
+            if self._sharing() and tile.runs and self._left(self._waiting[i := self._longest()]) > self._left(tile):
+                tile, self._waiting[i] = self._waiting[i], tile
+        return tile
+
+    def _sharing(self) -> bool:
+        """Whether tiles take turns: those that wait are the last, and any worker can go on with any."""
+        return self.ending and bool(self._waiting) and len(self.devices) == 1 and self.devices[0].platform == "cpu"
+
+    def _advance(self, tile: Tile, device: int) -> None:
+        """Train a tile for some epochs."""
+        start, task, plan = time.perf_counter(), tile.task, self.plan
+        bucket, shared = plan.buckets[task.bucket], plan.shared_order
+        data = self.data[device][plan.identity(task.lanes[0]).fold]
+        hparams, state, history = tile.begun or self._begin(task, device)
+        tile.begun = None  # the state is overwritten
+        first = history.shape[1]
+        with self._once((task.bucket, device)) as new_program:
+            if new_program:  # no epochs: compile, and hold nobody off while it trains
+                state, _, _ = tiles.advance_tile(bucket.spec, shared, state, hparams, data, first, first)
+        epochs, called = self._epochs(task, first), time.perf_counter()
+        state, new, alive = tiles.advance_tile(bucket.spec, shared, state, hparams, data, first, first + epochs)
+        history = np.concatenate([history, np.asarray(new)[:, :epochs]], axis=1)
+        tile.begun, tile.alive, tile.unsaved = Begun(hparams, state, history), bool(np.asarray(alive).any()), True
+        now = time.perf_counter()
+        tile.seconds += now - start
+        with self._lock:
+            self.progress.epochs_done += epochs * len(task.lanes)
+            self._epoch_s[task.bucket] = (now - called) / epochs
+
+    def _save(self, tile: Tile) -> None:
+        """Save a tile under way, if it has been trained since."""
+        if tile.begun is not None and tile.unsaved:
+            self.folder.save(f"states/part-{tile.task.key}", packed(tiles.fetched(tile.begun.state), tile.begun.history))
+        tile.saved, tile.unsaved = time.monotonic(), False
+
+    def _done(self, tile: Tile, device: int) -> Done:
+        """What a tile at the end of its rung brings back."""
+        start, task, bucket = time.perf_counter(), tile.task, self.plan.buckets[tile.task.bucket]
+        fold = self.plan.identity(task.lanes[0]).fold
+        _, state, history = tile.begun or self._begin(task, device)
+        test, weights = None, state.best if self.data[device][fold].X_val is not None else state.params
+        if task.last and self.tests is not None:
+            with self._once(("test", bucket.spec.model, bucket.tile, device)):
+                loss, score = tiles.evaluate_tile(bucket.spec.model, weights, *self.tests[device][fold])
+            test = np.asarray(loss), np.asarray(score)
+        missing = task.until - history.shape[1]  # if all its lanes ended early
+        with self._lock:
+            self.progress.epochs_done += missing * len(task.lanes)
+        history = np.concatenate([history, np.full((bucket.tile, missing, len(COLUMNS)), np.nan, history.dtype)], axis=1)
         if task.last:
             state = state._replace(params=(), opt_state=None, best=())
-        return Done(tiles.fetched(state), weights, history, test, time.perf_counter() - start)
+        return Done(tiles.fetched(state), weights, history, test, tile.seconds + time.perf_counter() - start)
 
     def _begin(self, task: Task, device: int) -> Begun:
         """A tile where it was stopped, or from the rung before, or new."""
@@ -184,15 +253,29 @@ class Trainer:
             yield program not in self.compiled
             self.compiled.add(program)
 
-    def _call(self, bucket: int) -> int:
-        """Epochs in the next compiled call."""
-        return max(1, int(CALL_S / self._epoch_s[bucket])) if bucket in self._epoch_s else HISTORY_ROWS if self._small(bucket) else 1
+    def _epochs(self, task: Task, first: int) -> int:
+        """Epochs in the next compiled call of a tile: half of what is left where others wait for their turn."""
+        left = task.until - first
+        epoch_s, surely = self._epoch_seconds(task.bucket)
+        if not surely:
+            return 1
+        call_s = CALL_S
+        if self._sharing():
+            call_s = min(call_s, max(SLICE_S, left * epoch_s / 2))
+        return min(left, HISTORY_ROWS, max(1, round(call_s / epoch_s)))
 
-    def _small(self, bucket: int) -> bool:
-        """Whether an epoch surely takes no time, so that the first call need not feel its way."""
+    def _left(self, tile: Tile) -> float:
+        """Seconds, about, that a tile will train yet."""
+        return (tile.task.until - tile.epoch) * self._epoch_seconds(tile.task.bucket)[0]
+
+    def _epoch_seconds(self, bucket: int) -> tuple[float, bool]:
+        """Seconds an epoch of a tile, and whether a first call need not feel its way: they were measured, or are surely next to nothing."""
+        if bucket in self._epoch_s:
+            return self._epoch_s[bucket], True
         b, rows, platform = self.plan.buckets[bucket], self.data[0][0].X.shape[0], self.devices[0].platform
         products = tiles.flops(b.spec.model, rows) * b.tile / tiles.FLOPS.get(platform, 1e10)
-        return HISTORY_ROWS * max(products, rows / b.spec.batch_size * tiles.STEP_S.get(platform, 1e-5)) < 2 * CALL_S
+        guess = max(products, rows / b.spec.batch_size * tiles.STEP_S.get(platform, 1e-5))
+        return guess, HISTORY_ROWS * guess < 2 * CALL_S
 
 
 def packed(state: LaneState, history: np.ndarray) -> dict[str, np.ndarray]:
