@@ -33,22 +33,17 @@ def cell(value: Any) -> Any:
 
 def rungs(folder: SweepFolder, varied: list[str], metric: str) -> pl.DataFrame:
     """All lines of the log, one a lane and rung, in the order of lanes and rungs; of a line done twice the last."""
-    rows = folder.rows()
-    frame = pl.DataFrame(rows, schema_overrides=_types(metric), infer_schema_length=None)
+    frame = pl.DataFrame(folder.rows(), schema_overrides=_types(metric), infer_schema_length=None)
     missing = [pl.lit(None).alias(name) for name in varied if name not in frame.columns]
     return frame.with_columns(missing).unique(["bracket", "rung", "lane"], keep="last").sort("lane", "rung")
 
 
 def table(rungs: pl.DataFrame, varied: list[str], over: bool = True) -> pl.DataFrame:
     """One row a lane: its last rung. A lane that could have gone on but did not was halved, once the sweep is over."""
-    last = rungs.group_by("lane", maintain_order=True).last().sort("lane")
-    spent = rungs.group_by("lane").agg(pl.col("seconds").sum()).sort("lane")
-    last = last.with_columns(
-        status=pl.when(pl.col("status") == "running").then(pl.lit("halved" if over else "running")).otherwise("status"),
-        seconds=spent["seconds"],
-    )
     first = ["trial", "fold", "repeat", "seed", *varied]
-    return last.select(*first, *(c for c in last.columns if c not in (*first, "lane", "task")))
+    status = pl.when(pl.col("status") == "running").then(pl.lit("halved" if over else "running")).otherwise("status")
+    every = rungs.with_columns(pl.col("seconds").sum().over("lane"), status=status)
+    return every.filter(pl.col("lane").is_last_distinct()).select(*first, pl.exclude(*first, "lane", "task"))
 
 
 def leaderboard(table: pl.DataFrame, varied: list[str], metric: str, top: int = 10) -> pl.DataFrame:
