@@ -239,11 +239,29 @@ def test_the_next_tiles_are_begun_before_a_finished_one_is_read(monkeypatch):
         ([(4096, 3), (1365, 6), (455, 18)], 1, 2, 16),
     ],
 )  # fmt: skip
-def test_a_tile_is_such_that_the_workers_end_together(monkeypatch, stages, buckets, workers, size):
+def test_a_large_sweeps_tile_is_such_that_the_workers_end_together(monkeypatch, stages, buckets, workers, size):
+    assert choose(monkeypatch, stages, buckets, workers, 10**9) == size
+
+
+@pytest.mark.parametrize(
+    ("stages", "buckets", "size"),
+    [([(1, 9)], 1, 8), ([(8, 9)], 1, 8), ([(24, 9)], 1, 8), ([(24, 9)], 4, 8), ([(64, 9)], 1, 16), ([(64, 3), (21, 6), (7, 18)], 1, 8)],
+)
+def test_small_sweeps_have_few_sizes_so_that_they_find_their_programs(monkeypatch, stages, buckets, size):
+    assert choose(monkeypatch, stages, buckets, 2, 1_000) == size
+
+
+def choose(monkeypatch, stages, buckets, workers, rows):
     bucket = make(RATES, hidden=(32, 32), batch_size=32).plan.buckets[0]
     monkeypatch.setattr(tiles, "_remembered", lambda: {tiles._key(bucket, workers, "cpu"): 16})
-    monkeypatch.setattr(tiles, "guess", lambda bucket, platform: 8)
-    assert tiles.choose(bucket, stages, 1, buckets, workers, "cpu", pytest.fail, 1000) == size
+    return tiles.choose(bucket, stages, 1, buckets, workers, "cpu", pytest.fail, rows)
+
+
+@pytest.mark.parametrize(("lanes", "workers", "size"), [(1, 1, 1), (48, 1, 64), (4096, 1, 2048), (64, 4, 16), (5, 2, 4)])
+def test_a_gpus_tile_holds_a_devices_share(monkeypatch, lanes, workers, size):
+    bucket = make(RATES, hidden=(32, 32), batch_size=32).plan.buckets[0]
+    monkeypatch.setattr(tiles, "_remembered", dict)
+    assert tiles.choose(bucket, [(lanes, 9)], 1, 1, workers, "gpu", pytest.fail, 1_000) == size
 
 
 def test_a_bucket_knows_how_many_of_its_lanes_train_how_long(tmp_path):

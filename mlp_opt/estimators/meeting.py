@@ -22,7 +22,7 @@ import numpy as np
 from ..errors import InputError
 from ..lane import HParams, LaneSpec, LaneState
 from ..sweeps.plan import Bucket
-from ..sweeps.tiles import advance_tile, fitting, guess
+from ..sweeps.tiles import advance_tile, fitting, guess, powers
 from . import together
 from .together import Call, epochs_of_a_call, precision, surely_left
 
@@ -262,4 +262,4 @@ def _kind(call: Call) -> Any:
 
 def _size(spec: LaneSpec, lanes: int, share: int) -> int:
     """How many lanes a tile has: a power of 2 that the cache holds, not more than a worker's share, with few copies to fill up."""
-    return fitting(min(guess(Bucket(spec, None), jax.default_backend()), share), [(lanes, 1)], 1)
+    return fitting(powers(min(guess(Bucket(spec, None), jax.default_backend()), share)), [(lanes, 1)], 1)

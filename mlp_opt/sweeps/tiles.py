@@ -34,6 +34,8 @@ CACHE_BYTES = {"cpu": 11 * 2**18, "gpu": 2**31, "tpu": 2**31}  # what the lanes 
 FLOPS = {"cpu": 2.5e10, "gpu": 1e13, "tpu": 1e12}  # a second and worker, to tell large buckets from small; of the GPU an H200's
 STEP_S = {"cpu": 1e-5, "gpu": 4e-5, "tpu": 4e-5}  # at least, however small the networks
 TURNS = 0.06  # what tiles that take turns cost more
+USUAL = 8  # lanes in the tiles of small sweeps: with few sizes, more sweeps find their programs in the cache,
+COMPILE_S = 1.0  # which is worth that much training
 MEASURE_ABOVE_S = 20.0  # where a bucket takes longer than this, a few tile sizes are tried first
 
 
@@ -90,18 +92,24 @@ def guess(bucket: Bucket, platform: str) -> int:
     return int(min(max(size, 2), LARGEST.get(platform, 32)))
 
 
-def fitting(most: int, stages: list[tuple[int, int]], workers: int, groups: int = 1) -> int:
-    """The tile size, a power of 2 up to `most`, with which the workers end first, over all (lanes, epochs) of so many groups alike.
+def powers(most: int) -> list[int]:
+    """1, 2, 4, ... up to `most`: so few sizes that sweeps of other sizes find the same programs in the cache."""
+    return [2**k for k in range(most.bit_length())]
+
+
+def fitting(sizes: list[int], stages: list[tuple[int, int]], workers: int, groups: int = 1) -> int:
+    """The tile size of these with which the workers end first: see `cost`. Of equals the largest."""
+    return min(sizes, key=lambda size: (cost(size, stages, workers, groups), -size))
+
+
+def cost(size: int, stages: list[tuple[int, int]], workers: int, groups: int = 1) -> float:
+    """Until the workers end, in epochs of a lane, with all (lanes, epochs) of so many groups alike in tiles of this size.
 
     A tile, filled or not, costs its lanes and one more. Tiles that are no multiple of the workers take turns, for a little more.
     """
-
-    def cost(size: int) -> float:
-        tiles = [groups * -(lanes // -size) for lanes, _ in stages]
-        rounds = [max(1.0, n / workers * (1 + TURNS * (n % workers > 0))) for n in tiles]
-        return sum(n * epochs * (size + 1) for n, (_, epochs) in zip(rounds, stages, strict=True))
-
-    return min((2**k for k in reversed(range(most.bit_length()))), key=cost)
+    tiles = [groups * -(lanes // -size) for lanes, _ in stages]
+    rounds = [max(1.0, n / workers * (1 + TURNS * (n % workers > 0))) for n in tiles]
+    return sum(n * epochs * (size + 1) for n, (_, epochs) in zip(rounds, stages, strict=True))
 
 
 def choose(
@@ -119,21 +127,23 @@ def choose(
     stages: (lanes of one fold, epochs) of each rung. buckets: how many there are, whose tiles train beside these.
     seconds(T): measured seconds a lane and epoch in tiles of T.
     """
-    lanes = max(lanes for lanes, _ in stages)
-    share = lanes if platform == "cpu" else -(-lanes // workers)
-    power = 2 ** (share - 1).bit_length()  # sweeps of other sizes find the same programs in the cache
-    most = min(power, LARGEST.get(platform, 32))
-    first = min(guess(bucket, platform), most)
+    most = LARGEST.get(platform, 32)
+    if platform != "cpu":  # there a small tile costs as much as a large one
+        most = min(most, 2 ** (-(-max(lanes for lanes, _ in stages) // workers) - 1).bit_length())
+    first, lane_s = min(guess(bucket, platform), most), flops(bucket.spec.model, rows) / FLOPS.get(platform, 1e10)
     key, known = _key(bucket, workers, platform), _remembered()
     work = folds * sum(lanes * epochs for lanes, epochs in stages)
-    if key not in known and flops(bucket.spec.model, rows) * work / FLOPS.get(platform, 1e10) / workers >= MEASURE_ABOVE_S:
+    if key not in known and lane_s * work / workers >= MEASURE_ABOVE_S:
         took = {size: seconds(size) for size in sorted({min(max(1, round(first * f)), most) for f in (0.25, 1, 4)})}
         known[key] = max(size for size in took if took[size] <= 1.05 * min(took.values()))  # as good: fewer tiles have less around them
         _remember(key, known[key])
     size = min(int(known.get(key, first)), most)
-    if platform != "cpu":  # a small tile costs as much as a large one
+    if platform != "cpu":
         return size
-    return fitting(size, stages, workers, folds * buckets)
+    groups = folds * buckets
+    usual, best = (fitting(sizes, stages, workers, groups) for sizes in ([min(USUAL, size), size], powers(size)))
+    more = cost(usual, stages, workers, groups) - cost(best, stages, workers, groups)
+    return usual if more * lane_s < COMPILE_S * buckets else best
 
 
 def flops(model: MLP, rows: int) -> float:
