@@ -325,7 +325,8 @@ def test_report_is_one_safe_page_with_every_picture():
     figures = drawn(table, metric)
     evil = "<script>alert('&')</script>"
     board = pl.DataFrame({"trial": [3, 1], evil: [evil, "adam"], "value": [0.123456, float("nan")], "l2": [None, 1e-5]})
-    text = report(evil, [evil, "256 trials"], board, figures | {evil: figures["heat"]}, [evil])
+    pictures = figures | {evil: figures["heat"]}
+    text = report(evil, [evil, "256 trials"], board, pictures, {stem: png(figure) for stem, figure in pictures.items()}, [evil])
     page, bare = Page(text), re.sub(r"base64,[\w+/=]+", "", text)
     assert "script" not in page.tags
     assert bare.count("&lt;script&gt;") >= 6
@@ -341,6 +342,6 @@ def test_report_is_one_safe_page_with_every_picture():
 
 
 def test_report_of_nothing_is_still_a_page():
-    page = Page(report("empty", [], pl.DataFrame(), {}, []))
+    page = Page(report("empty", [], pl.DataFrame(), {}, {}, []))
     assert page.images == []
     assert "table" not in page.tags

@@ -94,9 +94,11 @@ def _save(folder: Path, config: TrainConfig, runs: Any, seen: list[Any], curved:
     lines = landscape.lines(runs)
     figures = _figures(config, runs, seen, lines, curved)
     files.write(folder / "landscape.npz", _numbers(runs, seen, lines, curved))
+    pictures = []
     for name, figure in figures.items():
-        for kind in ("png", "svg"):
-            files.write(folder / f"{name}.{kind}", _bytes(figure, kind))
+        files.write(folder / f"{name}.png", drawn := _bytes(figure, "png"))
+        files.write(folder / f"{name}.svg", _bytes(figure, "svg"))
+        pictures.append((name, figure, drawn, CAPTIONS[name]))
     shape = "-".join(map(str, runs.model.sizes))
     facts = [f"{shape}, {len(runs.X):,} training rows, batches of {runs.batch_size:,}"]
     notes = [
@@ -105,7 +107,6 @@ def _save(folder: Path, config: TrainConfig, runs: Any, seen: list[Any], curved:
         "Losses are the plain mean over the training rows, without penalty or dropout. A run that diverged is not drawn.",
         "landscape.npz holds every number that is drawn here.",
     ]
-    pictures = [(name, figure, CAPTIONS[name]) for name, figure in figures.items()]
     files.write(folder / "report.html", page.pictures(f"The loss landscape of {runs.name}", facts, table, pictures, notes))
 
 

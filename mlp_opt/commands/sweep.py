@@ -123,10 +123,11 @@ def _report(found: Any, made: Any, folder: Path) -> None:
     ]
     if made.config.dataset == "":
         title = title.replace(" on data", "")
-    page = report.report(title, [fact for fact in facts if fact], found.leaderboard, figures, notes)
+    drawn = {name: png(figure) for name, figure in figures.items()}
     (folder / "figures").mkdir(exist_ok=True)
-    for name, figure in figures.items():
-        files.write(folder / "figures" / f"{name}.png", png(figure))
+    for name, picture in drawn.items():
+        files.write(folder / "figures" / f"{name}.png", picture)
+    page = report.report(title, [fact for fact in facts if fact], found.leaderboard, figures, drawn, notes)
     files.write(folder / "report.html", page)
 
 

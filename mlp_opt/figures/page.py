@@ -11,8 +11,6 @@ import numpy as np
 import polars as pl
 from matplotlib.figure import Figure
 
-from .curves import png
-
 STYLE = """
 :root { color-scheme: light dark; --page: #fbfbfa; --card: #fff; --ink: #1c1e21; --soft: #5f6570; --line: #e3e4e6; --best: #fdf3e3; }
 @media (prefers-color-scheme: dark) {
@@ -49,22 +47,22 @@ def document(title: str, parts: Sequence[str]) -> str:
 
 
 def pictures(
-    title: str, facts: Sequence[str], numbers: pl.DataFrame, figures: Sequence[tuple[str, Figure, str]], notes: Sequence[str]
+    title: str, facts: Sequence[str], numbers: pl.DataFrame, figures: Sequence[tuple[str, Figure, bytes, str]], notes: Sequence[str]
 ) -> str:
-    """A page of pictures (stem, figure, caption), then a table and notes."""
+    """A page of pictures (stem, figure, its PNG, caption), then a table and notes."""
     parts = [
         f"<h1>{escape(title)}</h1>",
         '<div class="facts">' + "".join(f"<p>{escape(line)}</p>" for line in facts) + "</div>",
-        *(figure(stem, drawn, caption) for stem, drawn, caption in figures),
+        *(figure(stem, drawn, data, caption) for stem, drawn, data, caption in figures),
         f"<h2>Numbers</h2>\n{table(numbers)}",
         "<h2>Notes</h2>\n<ul>" + "".join(f"<li>{escape(note)}</li>" for note in notes) + "</ul>",
     ]
     return document(title, parts)
 
 
-def figure(stem: str, drawn: Figure, caption: str) -> str:
-    """One figure as a PNG at half its pixels (sharp on fine screens), with its caption."""
-    return picture(stem, png(drawn), alt(stem, drawn), round(100 * float(drawn.get_size_inches()[0])), caption)
+def figure(stem: str, drawn: Figure, data: bytes, caption: str) -> str:
+    """One figure's PNG at half its pixels (sharp on fine screens), with its caption."""
+    return picture(stem, data, alt(stem, drawn), round(100 * float(drawn.get_size_inches()[0])), caption)
 
 
 def picture(stem: str, data: bytes, described: str, width: int, caption: str, quotation: str = "") -> str:

@@ -46,11 +46,18 @@ def figures_of(
 
 
 def report(
-    title: str, subtitle_lines: Sequence[str], leaderboard: pl.DataFrame, figures: Mapping[str, Figure], notes: Sequence[str]
+    title: str,
+    subtitle_lines: Sequence[str],
+    leaderboard: pl.DataFrame,
+    figures: Mapping[str, Figure],
+    drawn: Mapping[str, bytes],
+    notes: Sequence[str],
 ) -> str:
     """The page: the headline, the leaderboard (its first row is the best and is marked), the other figures, notes. Every text is
-    escaped, every picture is inside the page."""
-    pictures = {stem: page.figure(stem, figure, CAPTIONS.get(stem, stem.replace("_", " "))) for stem, figure in figures.items()}
+    escaped, every picture is inside the page. drawn: the figures' PNGs."""
+    pictures = {
+        stem: page.figure(stem, figure, drawn[stem], CAPTIONS.get(stem, stem.replace("_", " "))) for stem, figure in figures.items()
+    }
     first = pictures.pop("headline", "")
     parts = [
         f"<h1>{escape(title)}</h1>",
