@@ -10,6 +10,7 @@ import threading
 import time
 
 import chex
+import jax
 import jax.numpy as jnp
 import numpy as np
 import polars as pl
@@ -180,42 +181,92 @@ def test_a_tile_begun_while_it_waits_is_what_its_worker_would_have_begun(monkeyp
     assert_frame_equal(without_time(ahead), without_time(alone), check_exact=True)
 
 
+on_a_cpu = pytest.mark.skipif(jax.default_backend() != "cpu", reason="tiles take turns on a CPU")
+
+
+def slowed(advance):
+    """An `advance_tile` of 30 ms an epoch."""
+
+    def slow(spec, shared, state, hparams, data, first, until):
+        time.sleep(0.03 * (until - first))
+        return advance(spec, shared, state, hparams, data, first, until)
+
+    return slow
+
+
+@on_a_cpu
 def test_the_last_tiles_take_turns_so_that_the_workers_end_together(monkeypatch):
-    real, trained = tiles.advance_tile, collections.Counter()
+    settings, trained = BASE | {"epochs": 40, "trials": 12, "tile": 4}, collections.Counter()
+    slow = slowed(tiles.advance_tile)
 
     def advance(spec, shared, state, hparams, data, first, until):
-        time.sleep(0.03 * (until - first))
         trained[threading.get_ident()] += until - first
-        return real(spec, shared, state, hparams, data, first, until)
+        return slow(spec, shared, state, hparams, data, first, until)
 
-    oracle = mo.sweep(RATES, "iris", **BASE | {"epochs": 8}, trials=12, tile=4, workers=1).table
+    oracle = mo.sweep(RATES, "iris", **settings, workers=1).table
     monkeypatch.setattr(tiles, "advance_tile", advance)
     monkeypatch.setattr(tiles, "STEP_S", {"cpu": 0.005})
-    found = mo.sweep(RATES, "iris", **BASE | {"epochs": 8}, trials=12, tile=4, workers=2).table
-    assert sum(trained.values()) == 3 * 8
-    assert sorted(trained.values())[0] >= 10  # of three tiles that nobody shares one worker has two
+    monkeypatch.setattr(worker.Trainer, "begin", lambda self, task: None)  # all tiles wait at once
+    found = mo.sweep(RATES, "iris", **settings, workers=2).table
+    assert sum(trained.values()) == 3 * 40
+    assert min(trained.values()) >= 48  # where nobody shares one worker trains two tiles and one 40 epochs
     assert_frame_equal(without_time(oracle), without_time(found), check_exact=True)
 
 
-@pytest.mark.parametrize("after", [1, 2, 3])
+@on_a_cpu
+@pytest.mark.parametrize("after", [1, 3])
 def test_tiles_that_were_stopped_while_others_had_their_turn_go_on_to_the_same_bits(monkeypatch, tmp_path, after):
-    real, calls = tiles.advance_tile, itertools.count(1)
+    slow, calls = slowed(tiles.advance_tile), itertools.count(1)
     settings = {"space": RATES, "trials": 16, "tile": 4, "workers": 2, "epochs": 8}
     oracle = run.run(make(**settings), folder_of(tmp_path / "oracle", make(**settings)))
     path, stop = folder_of(tmp_path / "stopped", make(**settings)), threading.Event()
 
     def advance(spec, shared, state, hparams, data, first, until):
-        time.sleep(0.03 * (until - first))
         if until > first and next(calls) == 2 * after:
             stop.set()
-        return real(spec, shared, state, hparams, data, first, until)
+        return slow(spec, shared, state, hparams, data, first, until)
 
     monkeypatch.setattr(tiles, "advance_tile", advance)
     monkeypatch.setattr(tiles, "STEP_S", {"cpu": 0.005})
+    monkeypatch.setattr(worker.Trainer, "begin", lambda self, task: None)  # all tiles wait at once
     assert run.run(make(**settings), path, stop=stop) is None
     parts = len(list((path / "states").glob("part-*")))
     assert parts >= min(after + 1, 3)  # of two that trained, and of those that waited
     assert_frame_equal(without_time(oracle.table), without_time(run.run(make(**settings), path).table), check_exact=True)
+
+
+@on_a_cpu
+def test_a_worker_takes_no_tile_whose_program_another_compiles_if_it_can_help_it(tmp_path):
+    made = make({"hidden": [[8], [64, 64]], "learning_rate": [0.1, 0.2, 0.3, 0.4]}, method="grid", tile=2)
+    trainer = worker.Trainer(made.plan, made.datasets(), None, SweepFolder(tmp_path), worker.Progress(1))
+    trainer.sharing = True
+    for bucket in made.plan.buckets:
+        bucket.tile = 2
+    for k, (bucket, lanes) in enumerate(made.plan.tiles(range(8))):
+        trainer.add(worker.Task(f"t{k}", 0, 0, bucket, lanes, 0, 6, True))
+    large = max(range(2), key=lambda b: sum(made.plan.buckets[b].spec.model.sizes))
+    first = trainer._waiting.pop(trainer._longest())
+    trainer._training.append(first)
+    assert first.task.bucket == large
+    assert trainer._waiting[trainer._longest()].task.bucket == 1 - large
+    trainer.compiled.add((large, 0))
+    assert trainer._waiting[trainer._longest()].task.bucket == large
+
+
+def test_tiles_that_are_done_are_kept_where_the_next_cannot_be_begun(monkeypatch, tmp_path):
+    real, begun = worker.Trainer.begin, itertools.count(1)
+
+    def begin(self, task):
+        if next(begun) == 4:
+            raise KeyboardInterrupt
+        return real(self, task)
+
+    monkeypatch.setattr(worker.Trainer, "begin", begin)
+    made = make(RATES, trials=20, workers=1)
+    path = folder_of(tmp_path / "s", made, RATES)
+    with pytest.raises(KeyboardInterrupt):
+        run.run(made, path)
+    assert len({row["task"] for row in SweepFolder(path).rows()}) >= 2
 
 
 def test_the_next_tiles_are_begun_before_a_finished_one_is_read(monkeypatch):
@@ -284,6 +335,12 @@ def test_a_large_bucket_measures_its_tile_once_and_prefers_large_ones(monkeypatc
     assert tiles.choose(bucket, stages, 1, 1, 2, "cpu", seconds.__getitem__, 1000) == size
     assert tiles.choose(bucket, stages, 1, 1, 2, "cpu", pytest.fail, 1000) == size
     assert tiles.choose(bucket, [(4096, 1)], 1, 1, 1, "cpu", pytest.fail, 1) == 8  # other workers, and little work
+
+
+def test_what_is_measured_is_no_larger_than_what_is_trained(monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    bucket = make(RATES, hidden=(32, 32), batch_size=32).plan.buckets[0]
+    assert tiles.choose(bucket, [(4, 10**6)], 1, 1, 2, "cpu", pytest.fail, 10**6) == 2
 
 
 def test_a_bucket_is_compiled_once_and_no_rung_compiles():

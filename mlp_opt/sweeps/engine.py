@@ -25,8 +25,6 @@ from .plan import Bucket, Plan
 from .pool import Pool
 from .worker import Done, Progress, Task, Trainer, packed
 
-AHEAD = 2  # tiles at most that wait for a worker, begun, so that none waits for this thread
-
 
 class Engine:
     """Trains the lanes of a plan. `datasets`: one a fold; `tests`: (X, y) a fold, for scores that choose nothing."""
@@ -89,11 +87,11 @@ class Engine:
         pool = ThreadPoolExecutor(self.workers)
         try:
             while (queue and not self.stop.is_set()) or futures:
-                brought = [future.result() for future in finished]
-                futures -= finished
-                flying -= {task for task, _ in brought}
+                brought = [(future, *future.result()) for future in finished]
+                flying -= {task for _, task, _ in brought}
                 self._submit(queue, flying, futures, pool)  # first: what is read of a finished tile waits on a GPU for the next
-                for task, done in brought:
+                for future, task, done in brought:
+                    futures.discard(future)
                     if done is None:
                         queue.appendleft(task)
                     else:
@@ -118,14 +116,13 @@ class Engine:
     def _submit(
         self, queue: deque[Task], flying: set[Task], futures: set[Future[tuple[Task, Done | None]]], pool: ThreadPoolExecutor
     ) -> None:
-        """Begin tiles until each worker has one and some wait."""
-        picked = 0
-        while queue and len(flying) < self.workers + min(self.workers, AHEAD) and not self.stop.is_set():
+        """Begin tiles until each worker has one and as many wait, begun, so that no worker waits for this thread."""
+        left = len(queue) + len(flying)
+        self.trainer.sharing = self.workers < left <= 2 * self.workers  # before a worker looks how much of its tile it trains
+        while queue and len(flying) < 2 * self.workers and not self.stop.is_set():
             flying.add(task := self._pick(queue, flying))
             self.trainer.add(task)
-            picked += 1
-        self.trainer.ending = not queue and self.workers > 1  # before a worker looks how much it trains
-        futures |= {pool.submit(self.trainer.work, self.stop) for _ in range(picked)}
+            futures.add(pool.submit(self.trainer.work, self.stop))
 
     def _pick(self, queue: deque[Task], flying: set[Task]) -> Task:
         """The next tile; one whose program is being compiled by another worker waits, if there are others."""

@@ -124,17 +124,20 @@ def choose(
 ) -> int:
     """The tile size of a bucket: remembered, or measured where the bucket is large, or guessed.
 
+    On a CPU it is such that the workers end together. There a small sweep has the usual sizes, where others would not save as much training as a program that is in the cache does.
     stages: (lanes of one fold, epochs) of each rung. buckets: how many there are, whose tiles train beside these.
     seconds(T): measured seconds a lane and epoch in tiles of T.
     """
     most = LARGEST.get(platform, 32)
     if platform != "cpu":  # there a small tile costs as much as a large one
         most = min(most, 2 ** (-(-max(lanes for lanes, _ in stages) // workers) - 1).bit_length())
-    first, lane_s = min(guess(bucket, platform), most), flops(bucket.spec.model, rows) / FLOPS.get(platform, 1e10)
+    first = min(guess(bucket, platform), most)
     key, known = _key(bucket, workers, platform), _remembered()
-    work = folds * sum(lanes * epochs for lanes, epochs in stages)
-    if key not in known and lane_s * work / workers >= MEASURE_ABOVE_S:
-        took = {size: seconds(size) for size in sorted({min(max(1, round(first * f)), most) for f in (0.25, 1, 4)})}
+    tried = sorted({min(max(1, round(first * f)), most) for f in (0.25, 1, 4)})
+    fills = folds * max(lanes for lanes, _ in stages) >= workers * tried[-1]  # else it would train more to measure than it has to
+    work = flops(bucket.spec.model, rows) * folds * sum(lanes * epochs for lanes, epochs in stages)
+    if key not in known and fills and work / FLOPS.get(platform, 1e10) / workers >= MEASURE_ABOVE_S:
+        took = {size: seconds(size) for size in tried}
         known[key] = max(size for size in took if took[size] <= 1.05 * min(took.values()))  # as good: fewer tiles have less around them
         _remember(key, known[key])
     size = min(int(known.get(key, first)), most)
@@ -143,12 +146,18 @@ def choose(
     groups = folds * buckets
     usual, best = (fitting(sizes, stages, workers, groups) for sizes in ([min(USUAL, size), size], powers(size)))
     more = cost(usual, stages, workers, groups) - cost(best, stages, workers, groups)
-    return usual if more * lane_s < COMPILE_S * buckets else best
+    return usual if more * epoch_s(bucket.spec, 1, rows, platform) < COMPILE_S * buckets else best
 
 
 def flops(model: MLP, rows: int) -> float:
     """Of the matrix products of an epoch of one lane, about: forward, and twice as many back."""
     return 6.0 * rows * sum(a * b for a, b in pairwise(model.sizes))
+
+
+def epoch_s(spec: LaneSpec, size: int, rows: int, platform: str) -> float:
+    """Seconds of an epoch of a tile, about."""
+    products = flops(spec.model, rows) * size / FLOPS.get(platform, 1e10)
+    return max(products, rows / spec.batch_size * STEP_S.get(platform, 1e-5))
 
 
 def timed(bucket: Bucket, shared_order: bool, hparams: HParams, data: Data, workers: int, pool: Any) -> float:

@@ -1,6 +1,6 @@
 """A worker trains tiles to the end of their rung, on one core or device.
 
-On a CPU the last tiles of a rung take turns: after each compiled call a worker goes on with the one that has most left,
+On a CPU the last tiles take turns: after each compiled call a worker goes on with the one that has most left,
 so that 3 tiles take 2 workers one and a half times as long as one, not twice, and a slow core holds nobody up.
 """
 
@@ -49,7 +49,7 @@ class Begun(NamedTuple):
     history: np.ndarray
 
 
-@dataclass
+@dataclass(eq=False)
 class Tile:
     """A tile that waits or trains. begun: None until it is; seconds: of work; saved: when; unsaved: whether anything has come since."""
 
@@ -100,7 +100,8 @@ class Progress:
 class Trainer:
     """Trains the tiles that are added; any number of threads may call `work`.
 
-    where: (bracket, rung, lane) -> (tile, place) of saved states. ending: whether the tiles that wait are the last of a rung.
+    where: (bracket, rung, lane) -> (tile, place) of saved states. sharing: whether tiles should take turns: those that were
+    added are all that is left for now, and more than the workers.
     """
 
     def __init__(self, plan: Plan, datasets: list[Data], tests: list[tuple[Any, Any]] | None, folder: SweepFolder, progress: Progress):
@@ -112,8 +113,9 @@ class Trainer:
         self.compiled: set[Any] = set()
         self._lock = threading.Lock()
         self._compiling: dict[Any, threading.Lock] = {}
-        self.ending = False
+        self.sharing = False
         self._waiting: list[Tile] = []
+        self._training: list[Tile] = []
         self._epoch_s: dict[int, float] = {}  # of a tile of the bucket, to size the calls
         self._busy = [0] * len(self.devices)  # workers on each
 
@@ -136,9 +138,12 @@ class Trainer:
         On the device with the fewest tiles. One call of this a tile that was added; which of them it ends is left open.
         """
         with self._lock:
-            tile = self._waiting.pop(self._longest())
+            tile = self._waiting.pop(self._longest() if self._shares() else 0)
+            self._training.append(tile)
             device = self._busy.index(min(self._busy))
             self._busy[device] += 1
+        if not tile.unsaved:
+            tile.saved = time.monotonic()
         try:
             while tile.runs:
                 if stop.is_set():
@@ -151,22 +156,33 @@ class Trainer:
             return tile.task, self._done(tile, device)
         finally:
             with self._lock:
+                self._training.remove(tile)
                 self._busy[device] -= 1
 
     def _longest(self) -> int:
-        """Which of the tiles that wait has most left to train."""
-        return max(range(len(self._waiting)), key=lambda i: self._left(self._waiting[i]))
+        """Which of the tiles that wait has most left to train; one whose program another compiles only if all are such."""
+        return max(range(len(self._waiting)), key=lambda i: (not self._held(self._waiting[i]), self._left(self._waiting[i])))
+
+    def _held(self, tile: Tile) -> bool:
+        """Whether another tile compiles this one's program."""
+        bucket = tile.task.bucket
+        return (bucket, 0) not in self.compiled and any(other.task.bucket == bucket for other in self._training)
 
     def _swapped(self, tile: Tile) -> Tile:
         """The tile to go on with: this one, or one that waits and has more left, so that in the end all workers end together."""
         with self._lock:
-            if self._sharing() and tile.runs and self._left(self._waiting[i := self._longest()]) > self._left(tile):
-                tile, self._waiting[i] = self._waiting[i], tile
-        return tile
+            if not self._waiting or not tile.runs or not self._shares():
+                return tile
+            other = self._waiting[i := self._longest()]
+            if self._held(other) or self._left(other) <= self._left(tile):
+                return tile
+            self._waiting[i] = tile
+            self._training[self._training.index(tile)] = other
+            return other
 
-    def _sharing(self) -> bool:
-        """Whether tiles take turns: those that wait are the last, and any worker can go on with any."""
-        return self.ending and bool(self._waiting) and len(self.devices) == 1 and self.devices[0].platform == "cpu"
+    def _shares(self) -> bool:
+        """Whether tiles take turns: they should, and any worker can go on with any."""
+        return self.sharing and len(self.devices) == 1 and self.devices[0].platform == "cpu"
 
     def _advance(self, tile: Tile, device: int) -> None:
         """Train a tile for some epochs."""
@@ -260,7 +276,7 @@ class Trainer:
         if not surely:
             return 1
         call_s = CALL_S
-        if self._sharing():
+        if self._shares():
             call_s = min(call_s, max(SLICE_S, left * epoch_s / 2))
         return min(left, HISTORY_ROWS, max(1, round(call_s / epoch_s)))
 
@@ -272,9 +288,8 @@ class Trainer:
         """Seconds an epoch of a tile, and whether a first call need not feel its way: they were measured, or are surely next to nothing."""
         if bucket in self._epoch_s:
             return self._epoch_s[bucket], True
-        b, rows, platform = self.plan.buckets[bucket], self.data[0][0].X.shape[0], self.devices[0].platform
-        products = tiles.flops(b.spec.model, rows) * b.tile / tiles.FLOPS.get(platform, 1e10)
-        guess = max(products, rows / b.spec.batch_size * tiles.STEP_S.get(platform, 1e-5))
+        b = self.plan.buckets[bucket]
+        guess = tiles.epoch_s(b.spec, b.tile, self.data[0][0].X.shape[0], self.devices[0].platform)
         return guess, HISTORY_ROWS * guess < 2 * CALL_S
 
 
