@@ -296,7 +296,7 @@ def test_a_large_sweeps_tile_is_such_that_the_workers_end_together(monkeypatch, 
 
 @pytest.mark.parametrize(
     ("stages", "buckets", "size"),
-    [([(1, 9)], 1, 8), ([(8, 9)], 1, 8), ([(24, 9)], 1, 8), ([(24, 9)], 4, 8), ([(64, 9)], 1, 16), ([(64, 3), (21, 6), (7, 18)], 1, 8)],
+    [([(1, 9)], 1, 4), ([(8, 9)], 1, 4), ([(24, 9)], 1, 4), ([(24, 9)], 4, 4), ([(64, 9)], 1, 16), ([(64, 3), (21, 6), (7, 18)], 1, 4)],
 )
 def test_small_sweeps_have_few_sizes_so_that_they_find_their_programs(monkeypatch, stages, buckets, size):
     assert choose(monkeypatch, stages, buckets, 2, 1_000) == size

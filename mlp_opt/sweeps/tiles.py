@@ -34,7 +34,7 @@ CACHE_BYTES = {"cpu": 11 * 2**18, "gpu": 2**31, "tpu": 2**31}  # what the lanes 
 FLOPS = {"cpu": 2.5e10, "gpu": 1e13, "tpu": 1e12}  # a second and worker, to tell large buckets from small; of the GPU an H200's
 STEP_S = {"cpu": 1e-5, "gpu": 4e-5, "tpu": 4e-5}  # at least, however small the networks
 TURNS = 0.06  # what tiles that take turns cost more
-USUAL = 8  # lanes in the tiles of small sweeps: with few sizes, more sweeps find their programs in the cache,
+USUAL = 4  # lanes in the tiles of small sweeps: with few sizes, more sweeps find their programs in the cache,
 COMPILE_S = 1.0  # which is worth that much training
 MEASURE_ABOVE_S = 20.0  # where a bucket takes longer than this, a few tile sizes are tried first
 
