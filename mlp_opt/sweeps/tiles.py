@@ -124,7 +124,8 @@ def choose(
 ) -> int:
     """The tile size of a bucket: remembered, or measured where the bucket is large, or guessed.
 
-    On a CPU it is such that the workers end together. There a small sweep has the usual sizes, where others would not save as much training as a program that is in the cache does.
+    On a CPU it is such that the workers end together, and a usual one in a small sweep, where no other would save as much
+    training as a program that is in the cache does.
     stages: (lanes of one fold, epochs) of each rung. buckets: how many there are, whose tiles train beside these.
     seconds(T): measured seconds a lane and epoch in tiles of T.
     """
