@@ -51,14 +51,13 @@ class Begun(NamedTuple):
 
 @dataclass(eq=False)
 class Tile:
-    """A tile that waits or trains. begun: None until it is; seconds: of work; saved: when; unsaved: whether anything has come since."""
+    """A tile that waits or trains. begun: None until it is; seconds: of work; unsaved: since when it trains without a save, if it does."""
 
     task: Task
     begun: Begun | None
     alive: bool = True
     seconds: float = 0.0
-    saved: float = field(default_factory=time.monotonic)
-    unsaved: bool = False
+    unsaved: float | None = None
 
     @property
     def epoch(self) -> int:
@@ -142,15 +141,13 @@ class Trainer:
             self._training.append(tile)
             device = self._busy.index(min(self._busy))
             self._busy[device] += 1
-        if not tile.unsaved:
-            tile.saved = time.monotonic()
         try:
             while tile.runs:
                 if stop.is_set():
                     self._save(tile)
                     return tile.task, None
                 self._advance(tile, device)
-                if time.monotonic() - tile.saved > CHECKPOINT_EVERY_S and tile.runs:
+                if tile.runs and tile.unsaved is not None and time.perf_counter() - tile.unsaved > CHECKPOINT_EVERY_S:
                     self._save(tile)
                 tile = self._swapped(tile)
             return tile.task, self._done(tile, device)
@@ -198,7 +195,8 @@ class Trainer:
         epochs, called = self._epochs(task, first), time.perf_counter()
         state, new, alive = tiles.advance_tile(bucket.spec, shared, state, hparams, data, first, first + epochs)
         history = np.concatenate([history, np.asarray(new)[:, :epochs]], axis=1)
-        tile.begun, tile.alive, tile.unsaved = Begun(hparams, state, history), bool(np.asarray(alive).any()), True
+        tile.begun, tile.alive = Begun(hparams, state, history), bool(np.asarray(alive).any())
+        tile.unsaved = start if tile.unsaved is None else tile.unsaved
         now = time.perf_counter()
         tile.seconds += now - start
         with self._lock:
@@ -207,9 +205,9 @@ class Trainer:
 
     def _save(self, tile: Tile) -> None:
         """Save a tile under way, if it has been trained since."""
-        if tile.begun is not None and tile.unsaved:
+        if tile.begun is not None and tile.unsaved is not None:
             self.folder.save(f"states/part-{tile.task.key}", packed(tiles.fetched(tile.begun.state), tile.begun.history))
-        tile.saved, tile.unsaved = time.monotonic(), False
+            tile.unsaved = None
 
     def _done(self, tile: Tile, device: int) -> Done:
         """What a tile at the end of its rung brings back."""
