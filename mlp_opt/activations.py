@@ -150,12 +150,12 @@ ACTIVATIONS: dict[str, Activation] = {
 }
 
 
-def softmax(a: Float[Array, "batch n"]) -> Float[Array, "batch n"]:
-    """Output activation of multi-class classification; not element-wise, so output layers only."""
-    return jax.nn.softmax(a, axis=-1)
+def softmax(a: Float[Array, "n batch"]) -> Float[Array, "n batch"]:
+    """Output activation of multi-class classification, of each column; not element-wise, so output layers only."""
+    return jax.nn.softmax(a, axis=0)
 
 
-def softmax_pullback(a: Float[Array, "batch n"], dz: Float[Array, "batch n"]) -> Float[Array, "batch n"]:
+def softmax_pullback(a: Float[Array, "n batch"], dz: Float[Array, "n batch"]) -> Float[Array, "n batch"]:
     """dL/da from dL/dz: the transposed Jacobian (diag(z) - z z^T) applied to dL/dz."""
     z = softmax(a)
-    return z * (dz - jnp.sum(z * dz, axis=-1, keepdims=True))
+    return z * (dz - jnp.sum(z * dz, axis=0))

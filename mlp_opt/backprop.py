@@ -6,9 +6,9 @@ dL/dW[l] written dW and dL/db[l] written db:
     1. start from dL/dz[L]                         losses.py
     2. delta[L] = dL/dz[L] (.) sigma'(a[L])        losses.py, two-step or fused
     3. for l = L..1:
-    4.     dL/dW[l]   = delta[l] z[l-1]^T          delta.T @ z[l-1]
+    4.     dL/dW[l]   = delta[l] z[l-1]^T          delta @ z[l-1].T, summed over the batch
     5.     dL/db[l]   = delta[l]                   delta summed over the batch
-    6.     dL/dz[l-1] = W[l]^T delta[l]            delta @ W
+    6.     dL/dz[l-1] = W[l]^T delta[l]            W.T @ delta
     7.     delta[l-1] = dL/dz[l-1] (.) sigma'(a[l-1])
 
 The mean over the batch is already inside delta[L] (losses.py), so lines 4 and 5 only add up.
@@ -19,29 +19,31 @@ from __future__ import annotations
 
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from . import losses
 from .activations import ACTIVATIONS
 from .errors import InputError
-from .forms import written_out
 from .model import MLP, Layer, Params, Trace, forward, is_zero, penalty
 
+NARROW = 32  # samples below which a product of as many columns is slower than one of as many rows
 
-def backprop(model: MLP, params: Params, trace: Trace, delta: Float[Array, "batch n_out"]) -> Params:
+
+def backprop(model: MLP, params: Params, trace: Trace, delta: Float[Array, "n_out batch"]) -> Params:
     """Lines 3 to 7: gradients of the loss with the structure of `params`, from delta[L]."""
     z, a, mask = trace
     grads: list[Any] = [None] * model.n_layers
     dz: Any = None  # dL/dz[l]; for l = L it is folded into delta
     for l in range(model.n_layers, 0, -1):  # line 3
         W = params[l - 1].W
-        dW = written_out(delta.T) @ z[l - 1]  # line 4
-        db = jnp.sum(delta, axis=0)  # line 5
+        dW = delta @ z[l - 1].T  # line 4
+        db = jnp.sum(delta, axis=1)  # line 5
         grads[l - 1] = Layer(dW, db)
         if l == 1:
             break  # dL/dx would be next, and nothing needs it
-        dz_above, dz = dz, delta @ W  # line 6
+        dz_above, dz = dz, _back(W, delta)  # line 6
         if model.skips[l - 1]:  # z[l] = sigma(a[l]) + z[l-1] sends dL/dz[l] down unchanged as well
             dz = dz + dz_above
         sigma_prime = ACTIVATIONS[model.activations[l - 2]].derivative(a[l - 1])
@@ -111,3 +113,13 @@ def add_l2(grads: Params, params: Params, l2: Any) -> Params:
     if is_zero(l2):
         return grads
     return tuple(Layer(g.W + jnp.asarray(l2, g.W.dtype) * p.W, g.b) for g, p in zip(grads, params, strict=True))
+
+
+def _back(W: Float[Array, "n_out n_in"], delta: Float[Array, "n_out batch"]) -> Float[Array, "n_in batch"]:
+    """W.T @ delta. XLA's products for CPUs are fast where the operands are arrays of their own, and no few columns wide."""
+    return jax.lax.platform_dependent(W, delta, cpu=_back_on_cpu, default=lambda W, delta: W.T @ delta)
+
+
+def _back_on_cpu(W: Array, delta: Array) -> Array:
+    own = jax.lax.optimization_barrier
+    return own(W.T) @ delta if delta.shape[1] >= NARROW else own(own(delta.T) @ W).T

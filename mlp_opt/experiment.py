@@ -177,7 +177,7 @@ def _scores(experiment: Experiment, params: Params, part: Part) -> tuple[float, 
         X, y = train.check_data(model, X, y, experiment.config.dtype)
         found.append(train.outputs(model, params, X))
         labels.append(y)
-    loss, score = train.measure(model, jnp.concatenate(found), jnp.concatenate(labels))
+    loss, score = train.measure(model, jnp.concatenate(found, axis=1), jnp.concatenate(labels))
     return float(loss), float(score)
 
 

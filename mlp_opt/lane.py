@@ -166,24 +166,24 @@ def evaluate(
     return measure(model, outputs(model, params, X), y, weight)
 
 
-def outputs(model: MLP, params: Params, X: Float[Array, "n n_in"]) -> Float[Array, "n n_out"]:
-    """a[L] of every row. More than BLOCK rows go through the network a block at a time."""
+def outputs(model: MLP, params: Params, X: Float[Array, "n n_in"]) -> Float[Array, "n_out n"]:
+    """a[L] of every row, a column each. More than BLOCK rows go through the network a block at a time."""
     whole = len(X) // BLOCK * BLOCK if len(X) > BLOCK else 0
     a = forward(model, params, X[whole:]).a[-1]
     if not whole:
         return a
     starts = jnp.arange(0, whole, BLOCK)
     blocks = jax.lax.map(lambda i: forward(model, params, jax.lax.dynamic_slice_in_dim(X, i, BLOCK)).a[-1], starts)
-    return jnp.concatenate([blocks.reshape(whole, -1), a])
+    return jnp.concatenate([jnp.moveaxis(blocks, 0, 1).reshape(-1, whole), a], axis=1)
 
 
-def measure(model: MLP, a: Float[Array, "n n_out"], y: Array, weight: Array | None = None) -> tuple[Float[Array, ""], Float[Array, ""]]:
+def measure(model: MLP, a: Float[Array, "n_out n"], y: Array, weight: Array | None = None) -> tuple[Float[Array, ""], Float[Array, ""]]:
     """(loss, score) of the outputs a[L]: see `evaluate`."""
     wide, output = widen(a.dtype), model.activations[-1]
     a = a.astype(wide)
     var = metrics.variance(model.loss, y, model.sizes[-1], wide, weight)
     scores = metrics.score(model.loss, a, y, var, output)
-    return losses.value(model.loss, a, y, weight, output=output), jnp.sum(losses.shares(len(a), weight, wide) * scores)
+    return losses.value(model.loss, a, y, weight, output=output), jnp.sum(losses.shares(a.shape[1], weight, wide) * scores)
 
 
 def _weights(data: Data, dtype: Any) -> Array | None:

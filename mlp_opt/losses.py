@@ -26,24 +26,24 @@ from .activations import ACTIVATIONS, softmax, softmax_pullback
 from .bound import widen
 from .errors import InputError
 
-Rows = Float[Array, "batch n_out"]
+Columns = Float[Array, "n_out batch"]
 
 
 class Loss(NamedTuple):
-    """A loss. `y` is targets as float rows, `output` the name of the output activation."""
+    """A loss. `y` is targets as float columns, `output` the name of the output activation."""
 
     outputs: tuple[str, ...]  # output activations that fit; the first is the default
-    ell: Callable[[Rows, Rows, str], Float[Array, " batch"]]  # (a, y, output) -> l_i of each sample
-    dz: Callable[[Rows, Rows], Rows]  # (z, y) -> dl_i/dz, line 1
-    delta: Callable[[Rows, Rows, str], Rows]  # (a, y, output) -> dl_i/da, lines 1 and 2 fused
+    ell: Callable[[Columns, Columns, str], Float[Array, " batch"]]  # (a, y, output) -> l_i of each sample
+    dz: Callable[[Columns, Columns], Columns]  # (z, y) -> dl_i/dz, line 1
+    delta: Callable[[Columns, Columns, str], Columns]  # (a, y, output) -> dl_i/da, lines 1 and 2 fused
 
 
 def mse_ell(a, y, output):  # mean over the outputs of (y - y_hat)^2
-    return jnp.mean((sigma(output, a) - y) ** 2, axis=-1)
+    return jnp.mean((sigma(output, a) - y) ** 2, axis=0)
 
 
 def mse_dz(z, y):
-    return 2 * (z - y) / z.shape[-1]
+    return 2 * (z - y) / len(z)
 
 
 def mse_delta(a, y, output):
@@ -51,21 +51,21 @@ def mse_delta(a, y, output):
 
 
 def bce_ell(a, y, output):  # -y log(y_hat) - (1-y) log(1-y_hat) = softplus(a) - y a; mean over the outputs
-    return jnp.mean(jax.nn.softplus(a) - y * a, axis=-1)
+    return jnp.mean(jax.nn.softplus(a) - y * a, axis=0)
 
 
 def bce_dz(z, y):
-    return (z - y) / (z * (1 - z)) / z.shape[-1]
+    return (z - y) / (z * (1 - z)) / len(z)
 
 
 def bce_delta(a, y, output):
-    return (jax.nn.sigmoid(a) - y) / a.shape[-1]
+    return (jax.nn.sigmoid(a) - y) / len(a)
 
 
 def cross_entropy_ell(a, y, output):  # -sum_k y_k log(y_hat_k)
     # `where` is more than 0 log 0 = 0: without it XLA's CPU compiler (jaxlib 0.10.2) makes a product with shared targets and
     # what follows its sum into one kernel that is wrong from sample 32,768 of all lanes on, and slower
-    return -jnp.sum(jnp.where(y == 0, jnp.zeros_like(a), y * jax.nn.log_softmax(a, axis=-1)), axis=-1)
+    return -jnp.sum(jnp.where(y == 0, jnp.zeros_like(a), y * jax.nn.log_softmax(a, axis=0)), axis=0)
 
 
 def cross_entropy_dz(z, y):
@@ -73,7 +73,7 @@ def cross_entropy_dz(z, y):
 
 
 def cross_entropy_delta(a, y, output):  # y_hat - y, when the soft labels y sum to 1
-    return jax.nn.softmax(a, axis=-1) * jnp.sum(y, axis=-1, keepdims=True) - y
+    return jax.nn.softmax(a, axis=0) * jnp.sum(y, axis=0) - y
 
 
 LOSSES: dict[str, Loss] = {
@@ -83,13 +83,13 @@ LOSSES: dict[str, Loss] = {
 }
 
 
-def sigma(output: str, a: Rows) -> Rows:
+def sigma(output: str, a: Columns) -> Columns:
     """The output layer's activation, z[L] = sigma(a[L])."""
     return softmax(a) if output == "softmax" else ACTIVATIONS[output].sigma(a)
 
 
-def targets(loss: str, y: Array, n_out: int, dtype: Any, label_smoothing: Any = 0.0) -> Rows:
-    """Targets as rows (batch, n_out) of `dtype`.
+def targets(loss: str, y: Array, n_out: int, dtype: Any, label_smoothing: Any = 0.0) -> Columns:
+    """Targets as columns (n_out, batch) of `dtype`, a sample each.
 
     softmax_cross_entropy takes integer labels (batch,), or one-hot or soft rows (batch, n_out);
     bce and mse take (batch, n_out), or (batch,) when there is one output. Smoothing by s mixes the
@@ -104,7 +104,7 @@ def targets(loss: str, y: Array, n_out: int, dtype: Any, label_smoothing: Any = 
         y = y[:, None]
     if y.ndim != 2 or y.shape[1] != n_out:
         raise InputError(f"{loss} targets of shape {y.shape} do not fit {n_out} outputs: give (batch, {n_out})")
-    y = y.astype(dtype)
+    y = y.T.astype(dtype)
     if isinstance(label_smoothing, (int, float)) and label_smoothing == 0:
         return y
     if loss == "mse":
@@ -123,7 +123,7 @@ def shares(n: int, sample_weight: Array | None, dtype: Any) -> Float[Array, " ba
 
 
 def value(
-    loss: str, a: Rows, y: Array, sample_weight: Array | None = None, label_smoothing: Any = 0.0, output: str = ""
+    loss: str, a: Columns, y: Array, sample_weight: Array | None = None, label_smoothing: Any = 0.0, output: str = ""
 ) -> Float[Array, ""]:
     """L, the weighted mean of the samples' losses. At least float32, whatever the dtype of `a`."""
     a, y, w = _prepare(loss, a, y, sample_weight, label_smoothing)
@@ -131,14 +131,16 @@ def value(
     return jnp.sum(jnp.where(w == 0, jnp.zeros_like(ell), w * ell))  # a sample of weight 0 may be infinite
 
 
-def delta(loss: str, a: Rows, y: Array, sample_weight: Array | None = None, label_smoothing: Any = 0.0, output: str = "") -> Rows:
+def delta(loss: str, a: Columns, y: Array, sample_weight: Array | None = None, label_smoothing: Any = 0.0, output: str = "") -> Columns:
     """delta[L] = dL/da[L], fused; in the dtype of `a`."""
     wide, y, w = _prepare(loss, a, y, sample_weight, label_smoothing)
     d = LOSSES[loss].delta(wide, y, output or LOSSES[loss].outputs[0])
     return _weigh(w, d).astype(a.dtype)
 
 
-def delta_two_step(loss: str, a: Rows, y: Array, sample_weight: Array | None = None, label_smoothing: Any = 0.0, output: str = "") -> Rows:
+def delta_two_step(
+    loss: str, a: Columns, y: Array, sample_weight: Array | None = None, label_smoothing: Any = 0.0, output: str = ""
+) -> Columns:
     """delta[L] by the notes' lines 1 and 2; not finite where z[L] rounds to 0 or 1."""
     output = output or LOSSES[loss].outputs[0]
     wide, y, w = _prepare(loss, a, y, sample_weight, label_smoothing)
@@ -150,12 +152,12 @@ def delta_two_step(loss: str, a: Rows, y: Array, sample_weight: Array | None = N
 
 def _prepare(loss, a, y, sample_weight, label_smoothing):
     wide = a.astype(widen(a.dtype))
-    y = targets(loss, y, a.shape[-1], wide.dtype, label_smoothing)
-    if len(y) != len(a) or (sample_weight is not None and sample_weight.shape != (len(a),)):
+    y, n = targets(loss, y, len(a), wide.dtype, label_smoothing), a.shape[1]
+    if y.shape[1] != n or (sample_weight is not None and sample_weight.shape != (n,)):
         given = "" if sample_weight is None else f" and weights of shape {sample_weight.shape}"
-        raise InputError(f"{len(a)} rows of predictions do not fit {len(y)} targets{given}")
-    return wide, y, shares(a.shape[0], sample_weight, wide.dtype)
+        raise InputError(f"{n} columns of predictions do not fit {y.shape[1]} targets{given}")
+    return wide, y, shares(n, sample_weight, wide.dtype)
 
 
 def _weigh(w, d):
-    return jnp.where(w[:, None] == 0, jnp.zeros_like(d), w[:, None] * d)
+    return jnp.where(w == 0, jnp.zeros_like(d), w * d)

@@ -4,14 +4,16 @@ Source: the notes, "Forward Pass". For layer l = 1..L
 
     a[l] = W[l] z[l-1] + b[l],    z[l] = sigma(a[l]),    z[0] = x,    y_hat = z[L].
 
-The notes write one sample as a column, the code a batch as rows:
+A sample is a column, as in the notes, and a batch has one beside the other, so that the products are the notes':
 
     notes                                code
-    z[l] in R^n            column        z[l]  (batch, n)
+    z[l] in R^n            column        z[l]  (n, batch)
     W[l] in R^(n x m)                    W     (n, m) = (n_out, n_in), the same
-    W[l] z[l-1] + b[l]                   linear(z, W) + b = z @ W.T + b
-    W[l]^T delta[l]                      delta @ W
-    delta[l] z[l-1]^T      one sample    delta.T @ z   summed over the batch
+    W[l] z[l-1] + b[l]                   W @ z + b[:, None]
+    W[l]^T delta[l]                      W.T @ delta
+    delta[l] z[l-1]^T      one sample    delta @ z.T   summed over the batch
+
+Only what comes from data and goes back to people has a row a sample: X, y and `predict`.
 """
 
 from __future__ import annotations
@@ -30,7 +32,6 @@ from . import losses
 from .activations import ACTIVATIONS
 from .bound import widen
 from .errors import InputError, check_name
-from .forms import linear
 from .initializers import INITIALIZERS
 
 
@@ -110,11 +111,11 @@ class MLP:
 class Trace(NamedTuple):
     """Everything that a forward pass computed, indexed by layer as in the notes.
 
-    z[l], a[l] and mask[l] are (batch, n_l). z[0] is the input and z[L] the prediction; a[0] and
-    dropout masks that were not drawn are None.
+    z[l], a[l] and mask[l] are (n_l, batch), a column a sample. z[0] is the input and z[L] the prediction;
+    a[0] and dropout masks that were not drawn are None.
     """
 
-    z: tuple[Float[Array, "batch _"], ...]
+    z: tuple[Float[Array, "_ batch"], ...]
     a: tuple[Any, ...]
     mask: tuple[Any, ...]
 
@@ -134,7 +135,7 @@ def init(model: MLP, key: Array, scale: Any = 1.0, dtype: Any = jnp.float32) -> 
 
 
 def forward(model: MLP, params: Params, X: Float[Array, "batch n_in"], *, dropout: Any = 0.0, key: Any = None) -> Trace:
-    """The forward pass, every a[l] and z[l]. X is cast to the parameters' dtype.
+    """The forward pass, every a[l] and z[l], from rows X. X is cast to the parameters' dtype.
 
     With a `key`, each hidden unit is dropped with probability `dropout` (a number in [0, 1), may be
     traced) and the rest scaled by 1/(1 - dropout) (inverted dropout, Srivastava et al. 2014). The
@@ -144,12 +145,12 @@ def forward(model: MLP, params: Params, X: Float[Array, "batch n_in"], *, dropou
         raise InputError("dropout needs a key: forward(..., dropout=0.1, key=jax.random.key(0))")
     if len(params) != model.n_layers:
         raise InputError(f"{len(params)} layers of parameters do not fit the {model.n_layers} layers of sizes {model.sizes}")
-    z = [X.astype(params[0].W.dtype)]
+    z = [X.astype(params[0].W.dtype).T]
     a: list[Any] = [None]
     mask: list[Any] = [None]
     L = model.n_layers
     for l, (W, b) in enumerate(params, start=1):
-        a.append(linear(z[l - 1], W) + b)
+        a.append(W @ z[l - 1] + b[:, None])
         if l == L:
             z.append(losses.sigma(model.activations[-1], a[l]))
             mask.append(None)
@@ -163,7 +164,7 @@ def forward(model: MLP, params: Params, X: Float[Array, "batch n_in"], *, dropou
 
 def predict(model: MLP, params: Params, X: Float[Array, "batch n_in"]) -> Float[Array, "batch n_out"]:
     """y_hat = z[L]: probabilities (bce, softmax_cross_entropy) or values (mse)."""
-    return forward(model, params, X).z[-1]
+    return forward(model, params, X).z[-1].T
 
 
 def loss(

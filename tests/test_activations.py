@@ -87,6 +87,6 @@ def test_derivatives_at_zero_are_those_of_the_notes():
 
 def test_softmax_pullback_is_its_jacobian_transposed(x64):
     rng = np.random.default_rng(0)
-    a, dz = jnp.asarray(rng.normal(size=(4, 3))), jnp.asarray(rng.normal(size=(4, 3)))
+    a, dz = jnp.asarray(rng.normal(size=(3, 4))), jnp.asarray(rng.normal(size=(3, 4)))
     expected = jax.vjp(softmax, a)[1](dz)[0]
     np.testing.assert_allclose(softmax_pullback(a, dz), expected, rtol=1e-13)

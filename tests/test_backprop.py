@@ -1,5 +1,6 @@
 import ast
 import inspect
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -153,3 +154,15 @@ def test_every_option_is_in_the_cross():
     assert {c.model.activations[0] for c in cases if c.model.n_layers > 1} >= set(TRAINABLE)
     assert {c.model.n_layers for c in cases} == {1, 2, 3, 4}
     assert len(cases) > 2500
+
+
+def test_line_6_in_the_form_for_a_cpu_is_the_plain_product(x64):
+    """Few columns and many, alone and in lanes, and what is differentiated again."""
+    for n in (backprop.NARROW - 1, backprop.NARROW):
+        W, delta = jnp.asarray(RNG.normal(size=(2, 3, 4))), jnp.asarray(RNG.normal(size=(2, 3, n)))
+        for axes in ((0, 0), (0, None), (None, 0)):
+            given = [array if axis == 0 else array[0] for array, axis in zip((W, delta), axes, strict=True)]
+            along = [jnp.cos(array) for array in given]
+            forms = (backprop._back, lambda W, delta: W.T @ delta)
+            ours, plain = (jax.jvp(jax.jit(jax.vmap(form, in_axes=axes)), given, along) for form in forms)
+            jax.tree.map(partial(np.testing.assert_allclose, rtol=1e-12, atol=1e-13), ours, plain)

@@ -191,8 +191,8 @@ def test_flow_holds_the_numbers_of_forward_and_backprop(loss, target):
     close = functools.partial(np.testing.assert_allclose, rtol=1e-6, atol=1e-7)
     close(found.loss, value)
     for l in range(1, 4):
-        close(found.a[l], trace.a[l][0])
-        close(found.z[l], trace.z[l][0])
+        close(found.a[l], trace.a[l][:, 0])
+        close(found.z[l], trace.z[l][:, 0])
         np.testing.assert_array_equal(found.W[l], params[l - 1].W)
         np.testing.assert_array_equal(found.b[l], params[l - 1].b)
         close(found.dW[l], grads[l - 1].W)

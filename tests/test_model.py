@@ -1,3 +1,5 @@
+import re
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -11,7 +13,6 @@ RNG = np.random.default_rng(0)
 
 
 def test_forward_is_the_notes_formula_sample_by_sample(x64):
-    """a[l] = W[l] z[l-1] + b[l] with columns, as the notes write it, against the code's rows."""
     model = mo.MLP((3, 4, 2), "tanh", "mse")
     params = jax.tree.map(lambda p: jnp.asarray(RNG.normal(size=p.shape)), mo.init(model, jax.random.key(0), dtype=jnp.float64))
     X = RNG.normal(size=(5, 3))
@@ -21,11 +22,20 @@ def test_forward_is_the_notes_formula_sample_by_sample(x64):
         for l, (W, b) in enumerate(params, 1):
             a = np.asarray(W) @ z + np.asarray(b)
             z = np.tanh(a) if l < 2 else a
-            np.testing.assert_allclose(trace.a[l][i], a, rtol=1e-13)
-            np.testing.assert_allclose(trace.z[l][i], z, rtol=1e-13)
+            np.testing.assert_allclose(trace.a[l][:, i], a, rtol=1e-13)
+            np.testing.assert_allclose(trace.z[l][:, i], z, rtol=1e-13)
     assert trace.a[0] is None
-    np.testing.assert_array_equal(trace.z[0], X)
-    np.testing.assert_array_equal(mo.predict(model, params, jnp.asarray(X)), trace.z[2])
+    np.testing.assert_array_equal(trace.z[0], X.T)
+    np.testing.assert_array_equal(mo.predict(model, params, jnp.asarray(X)), trace.z[2].T)
+
+
+def test_lanes_that_share_their_samples_have_one_product_in_the_first_layer():
+    model = mo.MLP((5, 3, 2))
+    lanes = jax.vmap(lambda key: mo.init(model, key))(jax.random.split(jax.random.key(0), 4))
+    forward = jax.vmap(lambda params: mo.forward(model, params, jnp.ones((7, 5))).a[-1])
+    products = re.findall(r"dot_general[^\n]*", jax.jit(forward).lower(lanes).as_text())
+    assert ["batching_dims" in product for product in products] == [False, True]
+    assert "tensor<4x3x7xf32>" in products[0]
 
 
 def test_predictions_are_probabilities_or_values():
@@ -67,7 +77,7 @@ def test_dropout_drops_the_given_share_and_keeps_the_mean():
     assert float(z.mean()) == pytest.approx(1.0, abs=0.03)
     again = mo.forward(model, params, jnp.ones((3, 2)), dropout=0.3, key=jax.random.key(0)).z[1]
     np.testing.assert_array_equal(z, again)
-    assert (z[0] != z[1]).any()
+    assert (z[:, 0] != z[:, 1]).any()
     with pytest.raises(mo.InputError, match="dropout needs a key"):
         mo.forward(model, params, jnp.ones((3, 2)), dropout=0.3)
 

@@ -82,9 +82,9 @@ def test_maps_are_the_units_over_the_plane():
     answer = train(0, 1, unit=1)
     params, xy = layers(answer.arrays["params"]), points.grid()
     z = mo.forward(MODEL, params, jnp.asarray(xy)).z
-    large = np.asarray(z[1])[:, 1].reshape(limits.MAP, limits.MAP)
+    large = np.asarray(z[1])[1].reshape(limits.MAP, limits.MAP)
     np.testing.assert_allclose(answer.arrays["large"], large, atol=1e-5)
-    small = np.asarray(jnp.concatenate(z[1:], axis=1)).T.reshape(4, limits.MAP, limits.MAP)[:, :: programs.THIN, :: programs.THIN]
+    small = np.asarray(jnp.concatenate(z[1:])).reshape(4, limits.MAP, limits.MAP)[:, :: programs.THIN, :: programs.THIN]
     np.testing.assert_allclose(answer.arrays["maps"], small, atol=1e-5)
     assert xy[0].tolist() == [-6, -6]  # rows from low y
     assert xy[1][0] > xy[0][0]

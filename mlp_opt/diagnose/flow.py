@@ -44,6 +44,6 @@ def flow(model: MLP, params: Params, x: np.ndarray, y: np.ndarray) -> Flow:
     none = np.zeros(0)
     W, b, dW, db = ([none, *(np.asarray(leaf) for leaf in leaves)] for leaves in (*zip(*params, strict=True), *zip(*grads, strict=True)))
     dz = [W[l + 1].T @ db[l + 1] for l in range(model.n_layers)]  # line 6
-    last = losses.LOSSES[model.loss].dz(trace.z[-1], jnp.asarray(y)[None])[0]  # line 1
-    a = [none, *(np.asarray(a[0]) for a in trace.a[1:])]
-    return Flow(float(value), [np.asarray(z[0]) for z in trace.z], a, W, b, delta=db, dW=dW, db=db, dz=[*dz, np.asarray(last)])
+    last = losses.LOSSES[model.loss].dz(trace.z[-1], jnp.asarray(y)[:, None])  # line 1
+    z, a = ([np.asarray(column)[:, 0] for column in columns] for columns in (trace.z, trace.a[1:]))
+    return Flow(float(value), z, [none, *a], W, b, delta=db, dW=dW, db=db, dz=[*dz, np.asarray(last)[:, 0]])

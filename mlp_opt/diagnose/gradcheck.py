@@ -130,7 +130,7 @@ def two_step(name: str, output: str, seed: int = 0) -> float:
     Further out the two-step form itself runs out of digits (1 - z[L] cancels), which is why it is fused.
     """
     rng = np.random.default_rng(seed)
-    a_L = jnp.asarray(rng.uniform(-5, 5, size=(50, 3)))
+    a_L = jnp.asarray(rng.uniform(-5, 5, size=(3, 50)))
     y = jnp.asarray(rng.dirichlet(np.ones(3), size=50))
     what = (name, a_L, y, jnp.asarray(rng.uniform(0, 2, size=50)), 0.0 if name == "mse" else 0.1, output)
     return relative(losses.delta_two_step(*what), losses.delta(*what))

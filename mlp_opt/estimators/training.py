@@ -38,7 +38,7 @@ _begin = jit(lane.begin)
 
 @partial(jit, static_argnums=0)
 def _outputs(model: MLP, params: Params, X: Any) -> Any:
-    return forward(model, params, X).a[-1]
+    return forward(model, params, X).a[-1].T
 
 
 def loss_factor(model: MLP) -> float:

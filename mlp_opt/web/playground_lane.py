@@ -58,7 +58,7 @@ def train(spec: LaneSpec, state: LaneState, hparams: HParams, data: Data, epochs
 def maps(model: MLP, names: tuple[str, ...], params: Params, xy: Any, unit: Any) -> tuple[Any, Any]:
     """z of every hidden unit and output over the plane, small (units, m, m), and that of one unit, large (n, n)."""
     z = forward(model, params, features(names, xy)).z[1:]
-    every = jnp.concatenate(z, axis=1).T.reshape(-1, limits.MAP, limits.MAP)
+    every = jnp.concatenate(z).reshape(-1, limits.MAP, limits.MAP)
     return every[:, ::THIN, ::THIN], every[unit]
 
 

@@ -151,7 +151,7 @@ def torch_loop(shape: Shape, X: Any, y: Any) -> Train:
 
 
 def matmul_bound(shape: Shape, X: Any, y: Any) -> Train:
-    """Nothing but the matrix products of the steps, as XLA does them, on one batch that need not be fetched.
+    """Nothing but the matrix products of the steps, as the lane does them, on one batch that need not be fetched.
 
     One element of the first weights moves with the gradient: else XLA would take the products out of the loop. In
     training sigma' stands between one delta and the next; here a barrier does, or XLA would make it other products.
@@ -160,19 +160,20 @@ def matmul_bound(shape: Shape, X: Any, y: Any) -> Train:
     import jax.numpy as jnp
 
     batch, steps = jnp.asarray(X[: shape.batch]), shape.epochs * (len(X) // shape.batch)
+    own = jax.lax.optimization_barrier
     draw = jax.nn.initializers.he_normal(in_axis=1, out_axis=0)
     weights = [draw(jax.random.key(n_in), (n_out, n_in)) for n_in, n_out in pairwise(shape.sizes)]
 
     @jax.jit
     def run(weights: Any, X: Any) -> Any:
         def step(carry: Any, _: None) -> Any:
-            W, z, grads = carry[0], [X], []
+            W, z, grads = carry[0], [X.T], []
             for l in range(len(W)):
-                z.append(z[l] @ W[l].T)
+                z.append(W[l] @ z[l])
             delta = z[-1]
             for l in reversed(range(len(W))):
-                grads.append(jax.lax.optimization_barrier(delta.T) @ z[l])  # written out, as the lanes do on a CPU
-                delta = jax.lax.optimization_barrier(delta @ W[l]) if l else delta
+                grads.append(delta @ z[l].T)
+                delta = own(own(W[l].T) @ delta) if l else delta
             return ([W[0].at[0, 0].add(1e-12 * grads[-1][0, 0]), *W[1:]], grads), None
 
         return jax.lax.scan(step, (weights, [jnp.zeros_like(W) for W in reversed(weights)]), length=steps)[0]

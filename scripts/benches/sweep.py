@@ -37,7 +37,6 @@ PEERS = {
     "torch vmap": Peer(sweep_peers.torch_vmap, "torch"),
     LOOP: Peer(sweep_peers.torch_loop, "torch"),
     BOUND: Peer(sweep_peers.matmul_bound, "jax"),
-    "the same in columns": Peer(sweep_peers.matmul_columns, "jax"),
 }
 
 

@@ -206,40 +206,22 @@ def torch_loop(shape: Shape, X: Any, y: Any) -> Train:
 
 
 def matmul_bound(shape: Shape, X: Any, y: Any) -> Train:
-    """Nothing but the matrix products of the steps, as the lanes do them: rows are samples, vmapped over a tile that shares X."""
+    """Nothing but the matrix products of the steps, as the lanes do them: columns are samples, vmapped over a tile that shares X."""
     import jax
 
-    from mlp_opt.forms import linear, written_out
+    own = jax.lax.optimization_barrier  # else XLA would make them other products
 
     def of_a_lane(W: Any, X: Any) -> Any:
-        z, grads = [X], []
+        z, grads = [X.T], []
         for l in range(len(W)):
-            z.append(jax.lax.optimization_barrier(linear(z[l], W[l])))
+            z.append(own(W[l] @ z[l]))
         delta = z[-1]
         for l in reversed(range(len(W))):
-            grads.append(written_out(delta.T) @ z[l])
-            delta = jax.lax.optimization_barrier(delta @ W[l]) if l else delta
+            grads.append(delta @ z[l].T)
+            delta = own(own(W[l].T) @ delta) if l else delta
         return grads
 
     return _alone(shape, X, jax.vmap(of_a_lane, in_axes=(0, None)))
-
-
-def matmul_columns(shape: Shape, X: Any, y: Any) -> Train:
-    """The same products in the layout that was the fastest of those tried: columns are samples, the products with X one wide product."""
-    import jax
-
-    def products(W: Any, X: Any) -> Any:
-        tile, n_out, n_in = W[0].shape
-        z, grads = [X.T, (W[0].reshape(tile * n_out, n_in) @ X.T).reshape(tile, n_out, -1)], []
-        for l in range(1, len(W)):
-            z.append(W[l] @ z[l])
-        delta = z[-1]
-        for l in reversed(range(1, len(W))):
-            grads.append(delta @ z[l].mT)
-            delta = jax.lax.optimization_barrier(W[l].mT @ delta)
-        return [*grads, (delta.reshape(tile * n_out, -1) @ X).reshape(W[0].shape)]
-
-    return _alone(shape, X, products)
 
 
 def _alone(shape: Shape, X: Any, products: Any) -> Train:
