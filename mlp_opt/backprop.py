@@ -116,7 +116,7 @@ def add_l2(grads: Params, params: Params, l2: Any) -> Params:
 
 
 def _back(W: Float[Array, "n_out n_in"], delta: Float[Array, "n_out batch"]) -> Float[Array, "n_in batch"]:
-    """W.T @ delta. XLA's products for CPUs are fast where the operands are arrays of their own, and no few columns wide."""
+    """W.T @ delta; on a CPU in a form that XLA has a fast product for: of no transposed view, with no result of few columns."""
     return jax.lax.platform_dependent(W, delta, cpu=_back_on_cpu, default=lambda W, delta: W.T @ delta)
 
 

@@ -14,7 +14,7 @@ import warnings
 from itertools import pairwise
 from typing import Any, NamedTuple
 
-from .workers import BOUND, OURS, Job, Peer, Train, Trained, check_steps, installed, measure, share_right, show, step_us
+from .workers import BOUND, LEAST_S, OURS, Job, Peer, Train, Trained, check_steps, installed, measure, share_right, show, step_us
 
 
 class Shape(NamedTuple):
@@ -209,7 +209,8 @@ def run(args: argparse.Namespace) -> None:
     results = []
     for shape in SHAPES[-1:] if args.quick else SHAPES:
         shape = shape._replace(epochs=args.epochs or (5 if args.quick else shape.epochs))
-        measured = measure("lane", {peer: Job(peer, shape) for peer in peers}, args.rounds or (2 if args.quick else 7))
+        jobs, rounds = {peer: Job(peer, shape) for peer in peers}, args.rounds or (2 if args.quick else 7)
+        measured = measure("lane", jobs, rounds, least=0 if args.quick else LEAST_S)
         steps = shape.epochs * (shape.rows // shape.batch)
         check_steps(measured, dict.fromkeys(peers, steps))
         results.append(measured | {"steps": steps})

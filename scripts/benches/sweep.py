@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 from . import sweep_peers
 from .sweep_peers import LOOP, LOOPED, Shape
-from .workers import BOUND, OURS, Job, Peer, check_steps, installed, measure, show, step_us
+from .workers import BOUND, LEAST_S, OURS, Job, Peer, check_steps, installed, measure, show, step_us
 
 SHAPES = (  # fewer of the large networks, so that a round stays short
     Shape((64, 32, 32, 10), 32, "digits", 1792, 10, 64),
@@ -92,7 +92,7 @@ def speed(args: argparse.Namespace, peers: list[str]) -> list[dict[str, Any]]:
     for shape in [QUICK] if args.quick else SHAPES:
         shape = shape._replace(models=args.models or shape.models)
         jobs = {peer: Job(peer, shape) for peer in asked}
-        measured = measure("sweep", jobs, args.rounds or (2 if args.quick else 7), same_tile)
+        measured = measure("sweep", jobs, args.rounds or (2 if args.quick else 7), same_tile, 0 if args.quick else LEAST_S)
         check_steps(measured, {peer: shape.steps * (min(LOOPED, shape.models) if peer == LOOP else shape.models) for peer in asked})
         results.append(measured)
         if not args.json:
@@ -119,7 +119,7 @@ def show_speed(measured: dict[str, Any]) -> None:
         ("peer", "us/step", "min", "times ours", "of bound", "peak MB", "1st call s", "accuracy"),
         rows,
         "us/step: a step of one network; accuracy: the best network's",
-        f"{OURS} and the bounds train {bound['about']['tile']} networks in a call; {BOUND}: the lanes' own products, rows as samples",
+        f"{OURS} and the bound train {bound['about']['tile']} networks in a call; {BOUND}: the lanes' own products",
         f"{LOOP} trains {min(LOOPED, shape.models)} of the {shape.models} a call; scikit-learn's memory is that of all its processes",
         f"load {measured['load']:.1f} at the end; where others compute too, the threads of torch stall",
     )
@@ -135,7 +135,7 @@ def scaling(args: argparse.Namespace, peers: list[str]) -> dict[str, Any]:
     sizes = [n // 8 for n in SCALING[:2]] if args.quick else SCALING
     shape = SCALED._replace(epochs=1) if args.quick else SCALED
     jobs = {str(n): Job(OURS, shape._replace(models=n)) for n in sizes}
-    measured = measure("sweep", jobs, args.rounds or (1 if args.quick else 3))
+    measured = measure("sweep", jobs, args.rounds or (1 if args.quick else 3), least=0 if args.quick else LEAST_S)
     check_steps(measured, {str(n): shape.steps * n for n in sizes})
     if not args.json:
         show_scaling(shape, measured["peers"])

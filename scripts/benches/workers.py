@@ -25,6 +25,7 @@ from typing import Any, NamedTuple
 BENCH = Path(__file__).resolve().parent.parent / "bench"
 OURS, BOUND = "mlp_opt", "matmul bound"
 PAUSE_S = 0.1  # before each call: the threads of the peer before it (scikit-learn's OpenBLAS) spin for a while after the last
+LEAST_S = 1.0  # a call that takes less is repeated so long, and the mean counts: the first finds the caches full of the others' data
 STOP_S = 5
 
 
@@ -69,7 +70,7 @@ def add_worker(commands: Any) -> None:
 
 
 def worker(args: argparse.Namespace) -> None:
-    """Train whenever stdin says "go", sum up when it says "end", with a line of JSON each; while it waits it sleeps."""
+    """Train whenever stdin says "go", or "go 1" for a second, sum up when it says "end", with a line of JSON each; else it sleeps."""
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what a library prints must not become an answer
     import numpy as np
@@ -78,10 +79,12 @@ def worker(args: argparse.Namespace) -> None:
     train = bench.PEERS[args.peer].make(bench.Shape(*json.loads(args.shape)), data["X"], data["y"])
     print(json.dumps({"baseline_mb": memory("VmRSS")}), file=answers, flush=True)
     for question in sys.stdin:
-        if question == "go\n":
-            start = time.perf_counter()
-            trained = train()
-            answer: dict[str, Any] = {"seconds": time.perf_counter() - start, "steps": trained.steps, "about": trained.about}
+        if question.startswith("go"):
+            start, calls, least = time.perf_counter(), 0, float(question[2:].strip() or 0)
+            while not calls or time.perf_counter() - start < least:
+                trained, calls = train(), calls + 1
+            seconds = (time.perf_counter() - start) / calls
+            answer: dict[str, Any] = {"seconds": seconds, "steps": trained.steps, "about": trained.about}
         else:
             answer = {"peak_mb": memory("VmHWM"), "accuracy": trained.accuracy()}
         print(json.dumps(answer), file=answers, flush=True)
@@ -152,8 +155,11 @@ def save_data(shape: Any, path: str) -> str:
     return name
 
 
-def measure(bench: str, jobs: dict[str, Job], rounds: int, tuned: Callable[[Any, dict[str, Any]], Any] | None = None) -> dict[str, Any]:
-    """Warm every job's worker up with one call, then time them in turn, `rounds` times. All train on the first job's data.
+def measure(
+    bench: str, jobs: dict[str, Job], rounds: int, tuned: Callable[[Any, dict[str, Any]], Any] | None = None, least: float = LEAST_S
+) -> dict[str, Any]:
+    """Warm every job's worker up with one call, then time them in turn, `rounds` times, `least` seconds each. All train on the first
+    job's data.
 
     The first job is warmed up before the others start: tuned(shape, its answer) is the shape that they get. Times are
     compared with the first job's by the step, for some do fewer: `check_steps` looks whether they did what they should.
@@ -170,7 +176,7 @@ def measure(bench: str, jobs: dict[str, Job], rounds: int, tuned: Callable[[Any,
             workers |= {name: start(bench, job, path) for name, job in jobs.items() if name != first}
             results |= {name: ask(name, w) for name, w in workers.items() if name != first}
             warm |= {name: ask(name, w, "go\n") for name, w in workers.items() if name != first}
-            calls = [{name: ask(name, w, "go\n") for name, w in workers.items()} for _ in range(rounds)]
+            calls = [{name: ask(name, w, f"go {least}\n") for name, w in workers.items()} for _ in range(rounds)]
             results = {name: results[name] | ask(name, w, "end\n") for name, w in workers.items()}
         finally:
             stop(workers.values())
