@@ -1,4 +1,4 @@
-"""Backpropagation by hand: the seven lines of the notes, for a batch of rows.
+"""Backpropagation by hand: the seven lines of the notes, for a batch.
 
 Source: the notes, "Backpropagation" (the derivation, line by line). With dL/dz[l] written dz,
 dL/dW[l] written dW and dL/db[l] written db:
@@ -28,7 +28,7 @@ from .activations import ACTIVATIONS
 from .errors import InputError
 from .model import MLP, Layer, Params, Trace, forward, is_zero, penalty
 
-NARROW = 32  # samples below which a product of as many columns is slower than one of as many rows
+NARROW = 32  # with fewer samples a product with a column a sample is slower than one with a row a sample
 
 
 def backprop(model: MLP, params: Params, trace: Trace, delta: Float[Array, "n_out batch"]) -> Params:
@@ -116,7 +116,7 @@ def add_l2(grads: Params, params: Params, l2: Any) -> Params:
 
 
 def _back(W: Float[Array, "n_out n_in"], delta: Float[Array, "n_out batch"]) -> Float[Array, "n_in batch"]:
-    """W.T @ delta; on a CPU in a form that XLA has a fast product for: of no transposed view, with no result of few columns."""
+    """W.T @ delta; on a CPU in a form that XLA multiplies fast: no operand is a transposed view, no result has few columns."""
     return jax.lax.platform_dependent(W, delta, cpu=_back_on_cpu, default=lambda W, delta: W.T @ delta)
 
 

@@ -125,14 +125,14 @@ def shares(n: int, sample_weight: Array | None, dtype: Any) -> Float[Array, " ba
 def value(
     loss: str, a: Columns, y: Array, sample_weight: Array | None = None, label_smoothing: Any = 0.0, output: str = ""
 ) -> Float[Array, ""]:
-    """L, the weighted mean of the samples' losses. At least float32, whatever the dtype of `a`."""
+    """L, the weighted mean of the samples' losses; y as `targets` takes it. At least float32, whatever the dtype of `a`."""
     a, y, w = _prepare(loss, a, y, sample_weight, label_smoothing)
     ell = LOSSES[loss].ell(a, y, output or LOSSES[loss].outputs[0])
     return jnp.sum(jnp.where(w == 0, jnp.zeros_like(ell), w * ell))  # a sample of weight 0 may be infinite
 
 
 def delta(loss: str, a: Columns, y: Array, sample_weight: Array | None = None, label_smoothing: Any = 0.0, output: str = "") -> Columns:
-    """delta[L] = dL/da[L], fused; in the dtype of `a`."""
+    """delta[L] = dL/da[L], fused; y as `targets` takes it. In the dtype of `a`."""
     wide, y, w = _prepare(loss, a, y, sample_weight, label_smoothing)
     d = LOSSES[loss].delta(wide, y, output or LOSSES[loss].outputs[0])
     return _weigh(w, d).astype(a.dtype)
@@ -155,7 +155,7 @@ def _prepare(loss, a, y, sample_weight, label_smoothing):
     y, n = targets(loss, y, len(a), wide.dtype, label_smoothing), a.shape[1]
     if y.shape[1] != n or (sample_weight is not None and sample_weight.shape != (n,)):
         given = "" if sample_weight is None else f" and weights of shape {sample_weight.shape}"
-        raise InputError(f"{n} columns of predictions do not fit {y.shape[1]} targets{given}")
+        raise InputError(f"predictions of {n} samples do not fit {y.shape[1]} targets{given}")
     return wide, y, shares(n, sample_weight, wide.dtype)
 
 

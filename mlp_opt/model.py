@@ -13,7 +13,7 @@ A sample is a column, as in the notes, and a batch has one beside the other, so 
     W[l]^T delta[l]                      W.T @ delta
     delta[l] z[l-1]^T      one sample    delta @ z.T   summed over the batch
 
-Only what comes from data and goes back to people has a row a sample: X, y and `predict`.
+Only what comes from data or goes back to people has a row a sample: X, y and `predict`.
 """
 
 from __future__ import annotations

@@ -157,7 +157,7 @@ def test_every_option_is_in_the_cross():
 
 
 def test_line_6_in_the_form_for_a_cpu_is_the_plain_product(x64):
-    """Few columns and many, alone and in lanes, and what is differentiated again."""
+    """Few columns and many, in lanes, and what is differentiated again."""
     for n in (backprop.NARROW - 1, backprop.NARROW):
         W, delta = jnp.asarray(RNG.normal(size=(2, 3, 4))), jnp.asarray(RNG.normal(size=(2, 3, n)))
         for axes in ((0, 0), (0, None), (None, 0)):
@@ -166,3 +166,18 @@ def test_line_6_in_the_form_for_a_cpu_is_the_plain_product(x64):
             forms = (backprop._back, lambda W, delta: W.T @ delta)
             ours, plain = (jax.jvp(jax.jit(jax.vmap(form, in_axes=axes)), given, along) for form in forms)
             jax.tree.map(partial(np.testing.assert_allclose, rtol=1e-12, atol=1e-13), ours, plain)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_line_6_keeps_the_dtype(dtype):
+    W, delta = jnp.ones((3, 4), dtype), jnp.ones((3, backprop.NARROW), dtype)
+    for part in (delta, delta[:, :2]):
+        assert backprop._back(W, part).dtype == dtype
+        np.testing.assert_array_equal(np.asarray(backprop._back(W, part), np.float32), np.full((4, part.shape[1]), 3))
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_gradients_of_a_large_batch_with_every_option_equal_jax_grad(loss, x64):
+    """So large that line 6 takes its other form on a CPU."""
+    case = Case(mo.MLP((4, 4, 4, 3), "tanh", loss, residual=True), backprop.NARROW + 1, "all", soft=True)
+    assert gradcheck.differences(case, finite=False)["jax.grad"] <= gradcheck.JAX_BOUND

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.implicit_promotion
 EXAMPLES = Path(__file__).parent.parent / "scripts/examples"
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(40, 5)).astype(np.float32)
-ROUNDING = {"rtol": 2e-5, "atol": 1e-5}  # three layers of float32 sums of size 10, in each library's own order: 8 units in the last place
+ROUNDING = {"rtol": 2e-5, "atol": 1e-5}  # three layers of float32 sums of size 10, in each library's own order: ten units in the last place
 FLAX = {name: getattr(nn, name, None) for name in ACTIVATIONS} | {
     "step": lambda a: (a > 0) * 1.0,
     "identity": lambda a: a,

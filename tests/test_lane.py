@@ -61,10 +61,11 @@ def test_a_mask_that_looks_at_shapes_sees_those_of_the_weights():
     assert float(jnp.abs(by_shape[0].b - everywhere[0].b).max()) > 1e-3
 
 
-def test_lanes_are_evaluated_on_whole_blocks_of_rows():
-    """Nothing is left for the last block then."""
+@pytest.mark.parametrize("left", [0, 5])
+def test_lanes_are_evaluated_by_blocks_of_rows(left):
+    """Nothing is left for the last block, or a few rows."""
     lanes = jax.vmap(lambda key: mo.init(MODEL, key))(jax.random.split(jax.random.key(0), 3))
-    rows = jax.random.normal(jax.random.key(1), (2 * lane.BLOCK, 4))
+    rows = jax.random.normal(jax.random.key(1), (2 * lane.BLOCK + left, 4))
     found = jax.jit(jax.vmap(lambda params: lane.outputs(MODEL, params, rows)))(lanes)
     close(found, jax.vmap(lambda params: mo.forward(MODEL, params, rows).a[-1])(lanes))
 

@@ -210,7 +210,7 @@ def run(args: argparse.Namespace) -> None:
     for shape in SHAPES[-1:] if args.quick else SHAPES:
         shape = shape._replace(epochs=args.epochs or (5 if args.quick else shape.epochs))
         jobs, rounds = {peer: Job(peer, shape) for peer in peers}, args.rounds or (2 if args.quick else 7)
-        measured = measure("lane", jobs, rounds, least=0 if args.quick else LEAST_S)
+        measured = measure("lane", jobs, rounds, 0 if args.quick else LEAST_S)
         steps = shape.epochs * (shape.rows // shape.batch)
         check_steps(measured, dict.fromkeys(peers, steps))
         results.append(measured | {"steps": steps})

@@ -92,7 +92,7 @@ def speed(args: argparse.Namespace, peers: list[str]) -> list[dict[str, Any]]:
     for shape in [QUICK] if args.quick else SHAPES:
         shape = shape._replace(models=args.models or shape.models)
         jobs = {peer: Job(peer, shape) for peer in asked}
-        measured = measure("sweep", jobs, args.rounds or (2 if args.quick else 7), same_tile, 0 if args.quick else LEAST_S)
+        measured = measure("sweep", jobs, args.rounds or (2 if args.quick else 7), 0 if args.quick else LEAST_S, same_tile)
         check_steps(measured, {peer: shape.steps * (min(LOOPED, shape.models) if peer == LOOP else shape.models) for peer in asked})
         results.append(measured)
         if not args.json:
@@ -135,7 +135,7 @@ def scaling(args: argparse.Namespace, peers: list[str]) -> dict[str, Any]:
     sizes = [n // 8 for n in SCALING[:2]] if args.quick else SCALING
     shape = SCALED._replace(epochs=1) if args.quick else SCALED
     jobs = {str(n): Job(OURS, shape._replace(models=n)) for n in sizes}
-    measured = measure("sweep", jobs, args.rounds or (1 if args.quick else 3), least=0 if args.quick else LEAST_S)
+    measured = measure("sweep", jobs, args.rounds or (1 if args.quick else 3), 0 if args.quick else LEAST_S)
     check_steps(measured, {str(n): shape.steps * n for n in sizes})
     if not args.json:
         show_scaling(shape, measured["peers"])

@@ -25,7 +25,7 @@ from typing import Any, NamedTuple
 BENCH = Path(__file__).resolve().parent.parent / "bench"
 OURS, BOUND = "mlp_opt", "matmul bound"
 PAUSE_S = 0.1  # before each call: the threads of the peer before it (scikit-learn's OpenBLAS) spin for a while after the last
-LEAST_S = 1.0  # a call that takes less is repeated so long, and the mean counts: the first finds the caches full of the others' data
+LEAST_S = 1.0  # shorter calls are repeated until this has passed, and their mean counts: the first finds caches full of others' data
 STOP_S = 5
 
 
@@ -70,7 +70,7 @@ def add_worker(commands: Any) -> None:
 
 
 def worker(args: argparse.Namespace) -> None:
-    """Train whenever stdin says "go", or "go 1" for a second, sum up when it says "end", with a line of JSON each; else it sleeps."""
+    """Train whenever stdin says "go S", for at least S seconds, sum up when it says "end", with a line of JSON each; else it sleeps."""
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what a library prints must not become an answer
     import numpy as np
@@ -80,7 +80,7 @@ def worker(args: argparse.Namespace) -> None:
     print(json.dumps({"baseline_mb": memory("VmRSS")}), file=answers, flush=True)
     for question in sys.stdin:
         if question.startswith("go"):
-            start, calls, least = time.perf_counter(), 0, float(question[2:].strip() or 0)
+            start, calls, least = time.perf_counter(), 0, float(question.split()[1])
             while not calls or time.perf_counter() - start < least:
                 trained, calls = train(), calls + 1
             seconds = (time.perf_counter() - start) / calls
@@ -156,10 +156,10 @@ def save_data(shape: Any, path: str) -> str:
 
 
 def measure(
-    bench: str, jobs: dict[str, Job], rounds: int, tuned: Callable[[Any, dict[str, Any]], Any] | None = None, least: float = LEAST_S
+    bench: str, jobs: dict[str, Job], rounds: int, least: float, tuned: Callable[[Any, dict[str, Any]], Any] | None = None
 ) -> dict[str, Any]:
-    """Warm every job's worker up with one call, then time them in turn, `rounds` times, `least` seconds each. All train on the first
-    job's data.
+    """Warm every job's worker up with one call, then time them in turn, `rounds` times, at least `least` seconds each. All train on
+    the first job's data.
 
     The first job is warmed up before the others start: tuned(shape, its answer) is the shape that they get. Times are
     compared with the first job's by the step, for some do fewer: `check_steps` looks whether they did what they should.
@@ -170,12 +170,12 @@ def measure(
         data = save_data(jobs[first].shape, path)
         try:
             workers = {first: start(bench, jobs[first], path)}
-            results, warm = {first: ask(first, workers[first])}, {first: ask(first, workers[first], "go\n")}
+            results, warm = {first: ask(first, workers[first])}, {first: ask(first, workers[first], "go 0\n")}
             if tuned:
                 jobs = {name: job._replace(shape=tuned(job.shape, warm[first])) for name, job in jobs.items()}
             workers |= {name: start(bench, job, path) for name, job in jobs.items() if name != first}
             results |= {name: ask(name, w) for name, w in workers.items() if name != first}
-            warm |= {name: ask(name, w, "go\n") for name, w in workers.items() if name != first}
+            warm |= {name: ask(name, w, "go 0\n") for name, w in workers.items() if name != first}
             calls = [{name: ask(name, w, f"go {least}\n") for name, w in workers.items()} for _ in range(rounds)]
             results = {name: results[name] | ask(name, w, "end\n") for name, w in workers.items()}
         finally:
