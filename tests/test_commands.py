@@ -414,6 +414,22 @@ def test_an_interrupted_sweep_goes_on_to_the_same_table(tmp_path, capsys):
     assert whole.equals(cut)
 
 
+@pytest.mark.parametrize("failure", [KeyboardInterrupt(), OSError("No space left on device")], ids=["Ctrl-C", "a full disk"])
+def test_a_sweep_that_ended_while_its_report_was_drawn_goes_on_with_it(failure, tmp_path, monkeypatch, capsys):
+    def drawing(*_):
+        raise failure
+
+    with monkeypatch.context() as cut:
+        cut.setattr("mlp_opt.commands.sweep._report", drawing)
+        assert cli.main([*SWEEP, "--out", "s"]) == (130 if isinstance(failure, KeyboardInterrupt) else 1)
+    assert "what is done is kept, continue with: mlp-opt sweep --resume s" in capsys.readouterr().err
+    log, table = (tmp_path / "s" / "trials.jsonl").read_bytes(), mo.load_sweep("s")
+    assert cli.main(["sweep", "--resume", "s"]) == 0
+    assert (tmp_path / "s" / "report.html").exists()
+    assert (tmp_path / "s" / "trials.jsonl").read_bytes() == log
+    assert mo.load_sweep("s").equals(table)
+
+
 def test_all_diverged_is_exit_1_and_still_a_report(tmp_path, capsys):
     wild = ["--space", "learning_rate = [1e30, 1e31]", "--method", "grid", "--optimizer", "sgd"]
     assert cli.main([*SWEEP[:4], *wild, "--out", "s"]) == 1

@@ -72,21 +72,19 @@ def show(folder: Path, top: int, as_json: bool) -> int:
 
 
 def _run(made: Any, folder: Path, as_json: bool, to_tensorboard: bool) -> int:
-    from ..sweeps import results, run, table
+    from ..sweeps import results
 
-    stop = threading.Event()
+    go_on = f"continue with: mlp-opt sweep --resume {folder}"
     try:
-        with asked_to_stop(stop.set), _progress(made) as tell:
-            found = run.run(made, folder, tell, stop)
+        found = _finished(made, folder, to_tensorboard)
     except OSError as error:  # a full disk, say
-        raise OSError(f"{error}; what is done is kept, continue with: mlp-opt sweep --resume {folder}") from error
-    if found is None:
-        print(f"stopped; continue with: mlp-opt sweep --resume {folder}", file=sys.stderr)
+        raise OSError(f"{error}; what is done is kept, {go_on}") from error
+    except KeyboardInterrupt:  # while the report is drawn, or twice before that
+        print(f"interrupted; what is done is kept, {go_on}", file=sys.stderr)
         return 130
-    _report(found, made, folder)
-    if to_tensorboard:
-        tensorboard.write_sweep(folder, found.table, found.histories, table.names(made.dimensions))
-    results.write_result(found, folder)
+    if found is None:
+        print(f"stopped; {go_on}", file=sys.stderr)
+        return 130
     result = results.summary(found)
     if as_json:
         print(json.dumps(result))
@@ -96,6 +94,21 @@ def _run(made: Any, folder: Path, as_json: bool, to_tensorboard: bool) -> int:
         print("every run diverged: their objectives are not finite; try smaller learning rates", file=sys.stderr)
         return 1
     return 0
+
+
+def _finished(made: Any, folder: Path, to_tensorboard: bool) -> Any:
+    """The sweep, trained to its end and with all its files; None if it was stopped before."""
+    from ..sweeps import results, run, table
+
+    stop = threading.Event()
+    with asked_to_stop(stop.set), _progress(made) as tell:
+        found = run.run(made, folder, tell, stop)
+    if found is not None:
+        _report(found, made, folder)
+        if to_tensorboard:
+            tensorboard.write_sweep(folder, found.table, found.histories, table.names(made.dimensions))
+        results.write_result(found, folder)
+    return found
 
 
 def _report(found: Any, made: Any, folder: Path) -> None:
