@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import tempfile
 
@@ -23,11 +22,6 @@ def pytest_configure(config):
         os.environ |= {"JAX_COMPILATION_CACHE_DIR": folder.name, "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0"}
     jax.config.update("jax_compilation_cache_dir", os.environ["JAX_COMPILATION_CACHE_DIR"])
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
-
-
-def pytest_collection_finish(session):
-    """What is there now stays: the collector need not look at it again, in each of some thousand rounds."""
-    gc.freeze()
 
 
 def pytest_collection_modifyitems(items):

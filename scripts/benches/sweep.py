@@ -155,14 +155,7 @@ def show_scaling(shape: Shape, results: dict[str, Any]) -> None:
         ("networks", "us/network", f"times that of {next(iter(results))}", "peak MB", "times", "1st call s", "accuracy"),
         rows,
         f"peak MB: times is relative to {FROM_MEMORY if str(FROM_MEMORY) in results else next(iter(results))} networks",
-        f"us/network: a constant within {spread([r['ratio'] for r in results.values()]):.0%} either way",
     )
-
-
-def spread(costs: list[float]) -> float:
-    """How far the costs are, at most, from the constant that is nearest to all of them: a share of it."""
-    low, high = min(costs), max(costs)
-    return (high - low) / (high + low)
 
 
 def halving(args: argparse.Namespace, peers: list[str]) -> list[dict[str, Any]]:
