@@ -20,6 +20,7 @@ from polars.testing import assert_frame_equal
 import mlp_opt as mo
 from mlp_opt import experiment
 from mlp_opt.data import sources
+from mlp_opt.data.encode import Encoder
 from mlp_opt.errors import InputError
 from mlp_opt.store import model_files
 from mlp_opt.store.sweep_folder import SweepFolder
@@ -76,7 +77,7 @@ def test_the_table_has_a_row_a_lane_with_everything_in_it(plain):
     assert board["trial"][0] == plain.best.about["trial"]["trial"]
 
 
-def test_best_and_ensemble_predict_what_the_table_says(plain, tmp_path):
+def test_best_and_ensemble_predict_what_the_table_says(plain, tmp_path, monkeypatch):
     data = sources.load("iris")
     made = make()
     row = plain.table.filter(pl.col("trial") == plain.leaderboard["trial"][0]).row(0, named=True)
@@ -87,7 +88,10 @@ def test_best_and_ensemble_predict_what_the_table_says(plain, tmp_path):
     mean = np.mean([m.predict(data.X) for m in members], axis=0)
     np.testing.assert_array_equal(plain.ensemble.predict(data.X), mean)
     model_files.save(tmp_path, plain.ensemble)
-    np.testing.assert_array_equal(mo.load(tmp_path).predict(data.X), mean)
+    loaded, encoded, encode = mo.load(tmp_path), [], Encoder.X
+    monkeypatch.setattr(Encoder, "X", lambda self, *args: encoded.append(1) or encode(self, *args))
+    np.testing.assert_array_equal(loaded.predict(data.X), mean)
+    assert len(encoded) == 1  # not by each of the eight
 
 
 def test_a_diverging_neighbour_changes_no_bit():

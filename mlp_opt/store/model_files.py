@@ -54,7 +54,16 @@ class TrainedModel:
 
         Columns of a data frame are found by name. A row's bits do not depend on the rows beside it.
         """
-        rows = self.encoder.X(X, np.float64 if self.params[0].W.dtype == jnp.float64 else np.float32)
+        return self._of_inputs(self._inputs(X))
+
+    @property
+    def _input_dtype(self) -> Any:
+        return np.float64 if self.params[0].W.dtype == jnp.float64 else np.float32
+
+    def _inputs(self, X: Any) -> np.ndarray:
+        return self.encoder.X(X, self._input_dtype)
+
+    def _of_inputs(self, rows: np.ndarray) -> np.ndarray:
         y_hat = predict_rows(self.model, self.params, rows)
         return self.encoder.values(y_hat) if self.task == "regression" else y_hat
 
@@ -92,8 +101,15 @@ class Ensemble:
         return self.members[0].encoder
 
     def predict(self, X: Any) -> np.ndarray:
-        """As TrainedModel.predict."""
-        return np.mean([member.predict(X) for member in self.members], axis=0)
+        """As TrainedModel.predict. Rows are encoded once for all members that share an encoder."""
+        alike: dict[Any, list[int]] = {}
+        for i, member in enumerate(self.members):
+            alike.setdefault((id(member.encoder), member._input_dtype), []).append(i)
+        found: dict[int, np.ndarray] = {}
+        for places in alike.values():
+            rows = self.members[places[0]]._inputs(X)
+            found |= {i: self.members[i]._of_inputs(rows) for i in places}
+        return np.mean([found[i] for i in range(len(self.members))], axis=0)
 
     def table(self, X: Any) -> pl.DataFrame:
         """The predictions by name: see `predictions`."""
@@ -138,10 +154,11 @@ def load(folder: str | Path) -> TrainedModel | Ensemble:
         description = _description(folder)
         found = arrays.load(weights, description["weights_sha256"])
         if "ensemble" not in description:
-            return _restore(description, found, weights, "")
+            return _restore(description, found, weights, "", {})
         if not description["ensemble"]:
             raise ValueError("the ensemble has no members")
-        models = tuple(_restore(member, found, weights, f"{i}.") for i, member in enumerate(description["ensemble"], 1))
+        encoders: dict[str, Encoder] = {}
+        models = tuple(_restore(member, found, weights, f"{i}.", encoders) for i, member in enumerate(description["ensemble"], 1))
         return Ensemble(models, description["about"])
 
 
@@ -195,9 +212,13 @@ def _describe(trained: TrainedModel) -> dict[str, Any]:
     }
 
 
-def _restore(description: dict[str, Any], found: dict[str, np.ndarray], where: Path, prefix: str) -> TrainedModel:
+def _restore(
+    description: dict[str, Any], found: dict[str, np.ndarray], where: Path, prefix: str, encoders: dict[str, Encoder]
+) -> TrainedModel:
+    """encoders: those of other members, by what describes them; one that is described alike is the same object."""
     model = MLP(**description["model"])
-    encoder = encoder_json.load(description["encoder"])
+    described = json.dumps(description["encoder"])
+    encoder = encoders[described] = encoders.get(described) or encoder_json.load(description["encoder"])
     if encoder.width != model.sizes[0]:
         raise ValueError(f"the encoder's {encoder.width} inputs do not fit the sizes {model.sizes}")
     classes, targets = tuple(description["classes"]), tuple(description["targets"])
