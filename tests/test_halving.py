@@ -15,6 +15,9 @@ from mlp_opt.sweeps.halving import brackets, ladder, survivors
         (27, 1, 3, (1, 3, 9, 27)),
         (100, 10, 2, (12, 25, 50, 100)),
         (5, 0, 3, (2, 5)),
+        (10, 0, 3, (1, 3, 10)),  # no multiple of eta^2, and three rungs all the same
+        (50, 0, 3, (6, 17, 50)),
+        (27, 0, 4, (2, 7, 27)),
         (1, 0, 3, (1,)),
         (9, 9, 3, (9,)),
     ],

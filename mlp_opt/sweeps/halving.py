@@ -18,7 +18,7 @@ class Bracket(NamedTuple):
 
 def ladder(epochs: int, min_epochs: int, eta: int) -> tuple[int, ...]:
     """Epochs at the end of each rung, from about `min_epochs` up to `epochs`, each eta times the one before."""
-    first = min_epochs or max(1, math.ceil(epochs / eta**2))
+    first = min_epochs or max(1, epochs / eta**2)
     steps = max(0, math.floor(math.log(epochs / first) / math.log(eta) + 1e-9)) if first < epochs else 0
     return tuple(sorted({max(1, round(epochs / eta**k)) for k in range(steps, -1, -1)}))
 
