@@ -8,6 +8,7 @@ final/val_loss and the like as its metrics, which TensorBoard's HPARAMS page com
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -22,20 +23,24 @@ FOLDER = "tensorboard"
 def check() -> None:
     """InputError if tensorboardX is not installed; to be called before anything is trained."""
     try:
-        import tensorboardX  # noqa: F401
+        import tensorboardX.event_file_writer  # noqa: F401
     except ImportError as error:
         raise InputError("--tensorboard needs tensorboardX: pip install 'mlp-opt[tensorboard]'") from error
 
 
 class Scalars:
-    """The event file of one run, in `folder`. What an earlier process left there is replaced: a history holds all epochs."""
+    """The event file of one run, in `folder`. What an earlier process left there is replaced: a history holds all epochs.
+
+    Written by whoever calls, not by tensorboardX's thread: a full disk ends that, and its queue is waited for forever.
+    """
 
     def __init__(self, folder: Path) -> None:
         check()
-        from tensorboardX import SummaryWriter
+        from tensorboardX.event_file_writer import EventsWriter
 
         shutil.rmtree(folder, ignore_errors=True)
-        self._writer = SummaryWriter(str(folder))
+        folder.mkdir(parents=True)
+        self._writer = EventsWriter(str(folder / "events"))
         self._written = 0
 
     def write(self, history: Mapping[str, np.ndarray]) -> None:
@@ -44,7 +49,7 @@ class Scalars:
             for name, column in history.items():
                 part, _, what = name.partition("_")
                 if what:
-                    self._writer.add_scalar(f"{what}/{part}", float(column[i]), int(history["epoch"][i]))
+                    self._scalar(f"{what}/{part}", float(column[i]), int(history["epoch"][i]))
         self._written = len(history["epoch"])
         self._writer.flush()
 
@@ -54,9 +59,19 @@ class Scalars:
 
         plain = {name: value for name, value in values.items() if value is not None}
         for summary in hparams(plain, dict(scores)):
-            self._writer.file_writer.add_summary(summary)
+            self._add(summary, 0)
         for name, score in scores.items():
-            self._writer.add_scalar(name, score, epochs)
+            self._scalar(name, score, epochs)
+
+    def _scalar(self, name: str, value: float, step: int) -> None:
+        from tensorboardX.summary import scalar
+
+        self._add(scalar(name, value), step)
+
+    def _add(self, summary: Any, step: int) -> None:
+        from tensorboardX.proto.event_pb2 import Event
+
+        self._writer.write_event(Event(summary=summary, wall_time=time.time(), step=step))
 
     def close(self) -> None:
         self._writer.close()
