@@ -114,3 +114,42 @@ def test_a_split_that_cannot_be_made_is_refused():
     tiny = Dataset("tiny", np.ones((3, 1)), np.array([0, 0, 1]), "binary", ("a", "b"), ("x",))
     with pytest.raises(mo.InputError, match=r"cannot set aside 0\.2 of 3 rows of tiny"):
         split.split(tiny, 0.2, 0.0, 0)
+
+
+def ones(dtype, *cells):
+    return np.array([*cells] * 6, dtype)
+
+
+@pytest.mark.parametrize(
+    ("y", "said"),
+    [
+        (ones(object, "a", None), "y holds objects of the types NoneType, str"),
+        (ones(object, 1, "a"), "y holds objects of the types int, str"),
+        (ones("S", b"\xff", b"a"), "y holds bytes that are no UTF-8 text"),
+        ([[1, 2], [3]] * 6, "y must be an array"),
+        (5, "got (12, 2) and ()"),
+        (np.zeros((12, 0)), "a target are needed"),
+        (ones(float, 0.0, np.nan), "finite numbers"),
+    ],
+    ids=["missing", "mixed", "bytes", "ragged", "a number", "no target", "nan"],
+)
+def test_targets_that_are_none_are_refused_in_one_line(y, said):
+    with pytest.raises(mo.InputError) as error:
+        of_arrays(np.zeros((12, 2)), y)
+    assert said in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("X", [np.zeros((0, 2)), [[1, 2], [3]], np.zeros((12, 0))], ids=["no rows", "ragged", "no columns"])
+def test_samples_that_are_none_are_refused_in_one_line(X):
+    with pytest.raises(mo.InputError):
+        of_arrays(X, np.zeros(len(X)))
+
+
+def test_objects_that_are_all_numbers_are_numbers():
+    values = [0.5, 1.5, 2.5, 3.5] * 3
+    data = of_arrays(np.arange(24).reshape(12, 2).astype(object), np.array(values, object))
+    assert (data.task, data.X.dtype, data.y.tolist()) == ("regression", np.float64, values)
+    assert of_arrays(np.zeros((12, 2)), ones(object, 3, 10)).classes == ("3", "10")
+    assert of_arrays(np.zeros((12, 2)), ones(object, "b", "a")).classes == ("a", "b")
+    assert of_arrays(np.zeros((12, 2)), ones(object, True, False)).classes == ("false", "true")

@@ -70,9 +70,11 @@ def of(data: Any, y: Any, task: str | None = None, kinds: Mapping[str, str] | No
 
 def of_arrays(X: Any, y: Any, task: str | None = None) -> Dataset:
     """Arrays as a data set. Whole numbers, texts and bools are classes, other numbers values, unless `task` says otherwise."""
-    X, y = np.asarray(X), np.asarray(y)
-    if X.ndim != 2 or len(X) != len(y) or y.ndim not in (1, 2):
+    X, y = _array(X, "X"), _array(y, "y")
+    if X.ndim != 2 or y.ndim not in (1, 2) or len(X) != len(y):
         raise InputError(f"X must be (rows, columns) and y (rows,) or (rows, targets), got {X.shape} and {y.shape}")
+    if len(X) < 2 or 0 in (*X.shape, *y.shape):
+        raise InputError(f"X of shape {X.shape} and y of shape {y.shape}: at least 2 rows, a column and a target are needed")
     if X.dtype.kind not in "biuf" or not np.isfinite(X).all():
         raise InputError("X must hold finite numbers; give a data frame for categories and missing values")
     features = tuple(f"x{i}" for i in range(X.shape[1]))
@@ -85,6 +87,28 @@ def of_arrays(X: Any, y: Any, task: str | None = None) -> Dataset:
         task = "regression" if y.dtype.kind == "f" else "multiclass" if len(np.unique(y)) > 2 else "binary"
     y, classes = _labelled(y, check_name("task", task, TASKS), "y")
     return Dataset("data", X.astype(np.float64), y, task, classes, features)
+
+
+def _array(given: Any, name: str) -> np.ndarray:
+    """As an array; objects that are all numbers as numbers, texts of any kind as texts. InputError for what is none, or mixed."""
+    try:
+        array = np.asarray(given)
+    except ValueError as error:
+        raise InputError(f"{name} must be an array: {error}") from error
+    if array.dtype.kind == "S":
+        try:
+            return np.char.decode(array, "utf-8")
+        except UnicodeDecodeError as error:
+            raise InputError(f"{name} holds bytes that are no UTF-8 text: {error}") from error
+    if array.dtype.kind != "O":
+        return array
+    kinds = {type(cell) for cell in array.ravel().tolist()}
+    if kinds <= {str}:
+        return array.astype(str)
+    if not all(issubclass(kind, (int, float, np.number, np.bool_)) for kind in kinds):
+        wrong = sorted(kind.__name__ for kind in kinds)
+        raise InputError(f"{name} holds objects of the types {', '.join(wrong)}; give numbers or texts only, and no missing ones")
+    return np.array(array.tolist())
 
 
 def of_table(
@@ -173,8 +197,6 @@ def _labelled(y: np.ndarray, task: str, where: str) -> tuple[np.ndarray, tuple[s
         if y.dtype.kind not in "biuf" or not np.isfinite(y).all():
             raise InputError(f"{where} must hold finite numbers for a regression")
         return y.astype(np.float64), ()
-    if y.dtype.kind == "S":
-        y = np.char.decode(y, "utf-8")
     classes, labels, counts = np.unique(y, return_inverse=True, return_counts=True)
     if task == "multilabel" or len(classes) < 2 or (task == "binary" and len(classes) > 2):
         raise InputError(f"{where} holds {len(classes)} classes, which is no {task} task")

@@ -27,19 +27,23 @@ def split(data: Dataset, test_size: float, validation: float, seed: int) -> tupl
     """
     from sklearn.model_selection import train_test_split
 
-    def cut(part: Part, share: float) -> tuple[Part, Part]:
+    def cut(part: Part, share: float, what: str) -> tuple[Part, Part]:
         classes = part.y if np.issubdtype(part.y.dtype, np.integer) else None
         try:
             first, second = train_test_split(np.arange(len(part.y)), test_size=share, random_state=seed, stratify=classes)
         except ValueError as error:
-            raise InputError(f"cannot set aside {share} of {len(part.y)} rows of {data.name}: {error}") from error
+            each = "" if classes is None else ", and of each class one"
+            raise InputError(
+                f"cannot set aside {share} of {len(part.y)} rows of {data.name} for {what}: both parts need a row{each}; "
+                f"try another {'test_size' if what == 'the test' else 'validation'}"
+            ) from error
         return part.take(first), part.take(second)
 
     whole = Part(data.X, data.y)
-    train, test = (whole, None) if test_size == 0 else cut(whole, test_size)
+    train, test = (whole, None) if test_size == 0 else cut(whole, test_size, "the test")
     if validation == 0:
         return train, None, test
-    return *cut(train, validation), test
+    return *cut(train, validation, "validation"), test
 
 
 def folds(rows: Part, k: int, seed: int, name: str) -> list[tuple[Part, Part]]:
