@@ -102,12 +102,16 @@ def _sweep(args: list[str]) -> int:
         default, resume=options.resume, json=options.json, tensorboard=options.tensorboard
     ):
         raise InputError(f"--resume {options.resume} takes its configuration from the folder; give no other options")
+    seen: set[str] = set()
     for line in options.space:
         if isinstance(space, list):
             raise InputError(f"--space {line!r}: {path} lists its trials; remove [[space]] from it, or --space")
         try:
             for name, value in tomllib.loads(line).items():
                 both = isinstance(value, dict) and isinstance(space.get(name), dict) and name in OPTION_TABLES
+                if name in seen and not both:
+                    raise InputError(f"--space {line!r}: {name} has its values in another --space already")
+                seen.add(name)
                 space[name] = space[name] | value if both else value
         except tomllib.TOMLDecodeError as error:
             raise InputError(
@@ -119,7 +123,8 @@ def _sweep(args: list[str]) -> int:
     if options.resume is not None:
         return sweep.resume(options.resume, options.json, options.tensorboard)
     where = str(path) if path and not options.space else "--space" if options.space else "space"
-    return sweep.main(options.run, options.sweep, space or DEFAULT_SPACE, when, options.out, where, options.json, options.tensorboard)
+    space = space if space or when or options.space else DEFAULT_SPACE
+    return sweep.main(options.run, options.sweep, space, when, options.out, where, options.json, options.tensorboard)
 
 
 def _predict(args: list[str]) -> int:

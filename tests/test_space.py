@@ -1,5 +1,6 @@
 """Spaces: every value where it should be, every wrong space one clear line."""
 
+import itertools
 import math
 
 import numpy as np
@@ -134,6 +135,9 @@ def test_a_wrong_space_says_what_is_accepted(space, said):
         ([{"space": {"l2": [0.1]}}], "a condition and a space"),
         ([{"optimiser": "adam", "space": {"l2": [0.1]}}], "did you mean 'optimizer'"),
         ([{"optimizer": "adam", "space": {"learning_rate": [0.1]}}], "in the unconditional space already"),
+        ([{"learning_rate": 0.3, "space": {"l2": [0.1]}}], "when[0]: learning_rate is never 0.3; it is 0.1, 0.2"),
+        ([{"l1": 0.1, "space": {"l2": [0.1]}}, {"l2": 0.1, "space": {"l1": [0.1]}}], "the conditions of l1, l2 depend on each other"),
+        (5, "when must list blocks"),
     ],
 )
 def test_a_wrong_block_says_what_is_accepted(when, said):
@@ -145,5 +149,36 @@ def test_a_wrong_block_says_what_is_accepted(when, said):
 def test_a_grid_wants_points_and_a_draw_wants_trials():
     with pytest.raises(InputError, match="a grid needs the number of points of learning_rate"):
         trials(parse({"learning_rate": {"uniform": [0, 1]}}), TrainConfig(), "grid", 1, 0)
-    with pytest.raises(InputError, match="trials must be a whole number >= 1, got 0"):
+    with pytest.raises(InputError, match="trials must be a whole number from 1 to 10,000,000, got 0"):
         trials(parse({"learning_rate": {"uniform": [0, 1]}}), TrainConfig(), "random", 0, 0)
+    with pytest.raises(InputError, match="from 1 to 10,000,000, got 20000000"):
+        trials(parse({"learning_rate": {"uniform": [0, 1]}}), TrainConfig(), "random", 20_000_000, 0)
+    for space in ({"seed": {"integer": [0, 3_000_000_000]}}, {"l2": {"uniform": [0, 1], "points": 10**8}}):
+        with pytest.raises(InputError, match="alone has more than the 10,000,000 trials"):
+            trials(parse(space), TrainConfig(), "grid", 1, 0)
+    large = {name: {"uniform": [0, 0.5], "points": 1000} for name in ("l1", "l2", "dropout")}
+    with pytest.raises(InputError, match="the grid has more than the 10,000,000 trials"):
+        trials(parse(large), TrainConfig(), "grid", 1, 0)
+
+
+BLOCKS = [
+    {"optimizer_options.momentum": 0.9, "space": {"l2": [0.1, 0.2]}},
+    {"optimizer": "momentum", "space": {"optimizer_options.momentum": [0.5, 0.9]}},
+    {"optimizer": ["momentum", "sgd"], "space": {"dropout": [0.0, 0.5]}},
+]
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_the_order_of_the_blocks_changes_nothing(method):
+    """Nor that a condition looks at what a later block sets."""
+    space = {"optimizer": ["momentum", "adam", "sgd"]}
+    found = [trials(parse(space, order), TrainConfig(), method, 32, 0) for order in itertools.permutations(BLOCKS)]
+    assert all(other == found[0] for other in found)
+    assert any("l2" in trial for trial in found[0])
+
+
+def test_a_grid_has_each_trial_once():
+    blocks = [{"optimizer": o, "space": {"l2": values}} for o, values in ((["momentum", "sgd"], [0.1, 0.2]), ("momentum", [0.3, 0.4, 0.5]))]
+    found = trials(parse({"optimizer": ["momentum", "sgd"]}, blocks), TrainConfig(), "grid", 1, 0)
+    assert len(found) == len({repr(t) for t in found})
+    assert len([t for t in found if t["optimizer"] == "sgd"]) == 2

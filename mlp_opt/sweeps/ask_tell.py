@@ -8,6 +8,7 @@ from typing import Any
 
 import polars as pl
 
+from ..bound import is_whole
 from ..errors import InputError
 from .run import sweep
 
@@ -35,7 +36,7 @@ def optuna_sweep(
     """
     from optuna.trial import TrialState
 
-    if trials < 1 or at_once < 1:
+    if not (is_whole(trials) and is_whole(at_once)) or trials < 1 or at_once < 1:
         raise InputError(f"trials and at_once must be whole numbers >= 1, got {trials} and {at_once}")
     if len(study.directions) != 1:
         raise InputError(f"the study has {len(study.directions)} objectives; a sweep ranks by one")

@@ -6,6 +6,7 @@ structure of HParams: which rule, which flags, which terms) makes the bucket; nu
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -19,7 +20,7 @@ from ..config import ColumnConfig, TrainConfig
 from ..errors import InputError
 from ..lane import HParams, LaneSpec
 from ..train import prepare_lane
-from .space import Trial, fields_of, resolve
+from .space import Trial, fields_of, resolve, show
 
 NUMBERS = ("init_scale", "l1", "l2", "dropout", "label_smoothing")  # left out of the program where no trial has them
 LANES = frozenset((*NUMBERS, "learning_rate", "seed", "data_seed"))  # numbers of a lane, as all options that are no flags
@@ -94,6 +95,11 @@ class Plan:
             seed=(seed % 2**32).astype(np.uint32), data_seed=order[0] if self.shared_order else order, patience=patience
         )
 
+    def patience(self, bucket: int, lanes: Sequence[int]) -> Any:
+        """Epochs without a new best after which each of these lanes stops; infinite where none does."""
+        column = _leaf(self.buckets[bucket].structure, "patience")
+        return math.inf if column is None else self.buckets[bucket].rows[self.row_of[self.identities(lanes)[0]], column]
+
     def tiles(self, lanes: Sequence[int]) -> list[tuple[int, tuple[int, ...]]]:
         """(bucket, lanes) of each tile, in an order in which neighbours are of different buckets."""
         trial, fold, _ = self.identities(lanes)
@@ -156,7 +162,8 @@ def _alike(trials: list[Trial]) -> Iterator[tuple[list[int], Trial]]:
         groups.setdefault(tuple((name, None if _counts(name, v) else v) for name, v in trial.items()), []).append(number)
     for members in groups.values():
         first = trials[members[0]]
-        yield members, {n: np.array([trials[t][n] for t in members]) if _counts(n, v) else v for n, v in first.items()}
+        kinds = {n: np.float64 if "." in n else None for n in first}  # an option may be a whole number of any size
+        yield members, {n: np.array([trials[t][n] for t in members], kinds[n]) if _counts(n, v) else v for n, v in first.items()}
 
 
 def _counts(name: str, value: Any) -> bool:
@@ -183,15 +190,8 @@ def describe(trial: Trial) -> str:
     return ", ".join(f"{name}={show(value)}" for name, value in trial.items())
 
 
-def show(value: Any) -> str:
-    """A value as tables show it: 64-64 for sizes, four digits for numbers."""
-    if isinstance(value, tuple):
-        return "-".join(map(str, value))
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
-
-
 @lru_cache(maxsize=1024)
-def _leaf(structure: Any, name: str) -> int:
-    """The place of HParams.`name` among the leaves."""
+def _leaf(structure: Any, name: str) -> Any:
+    """The place of HParams.`name` among the leaves; None where there is no such leaf."""
     numbered: HParams = structure.unflatten(list(range(structure.num_leaves)))
     return getattr(numbered, name)

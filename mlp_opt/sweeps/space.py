@@ -31,6 +31,7 @@ from ..config import OPTION_TABLES, SWEPT, TrainConfig, typed
 from ..errors import InputError, check_name
 
 METHODS = ("random", "sobol", "grid")
+MOST_TRIALS = 10_000_000
 KINDS = ("log_uniform", "uniform", "integer", "choice")
 
 Trial = dict[str, Any]  # field of the configuration -> value, only what varies
@@ -62,6 +63,8 @@ class Dimension:
         """All values of a grid, both ends included."""
         if self.kind == "choice":
             return list(self.choices)
+        if max(self.points, (self.kind == "integer" and not self.points) * (self.high - self.low)) > MOST_TRIALS:
+            raise InputError(f"a grid of {self.name} alone has more than the {MOST_TRIALS:,} trials that a sweep may have")
         if self.kind == "integer" and not self.points:
             return list(range(int(self.low), int(self.high) + 1))
         if not self.points:
@@ -84,6 +87,9 @@ class Dimension:
 def parse(space: Any, when: Any = (), where: str = "space") -> tuple[Dimension, ...]:
     """The dimensions of a space as TOML or Python has it. InputError names the field and what is accepted."""
     dimensions = _block(space, (), where)
+    if not isinstance(when, (list, tuple)):
+        raise InputError(f"{where}: when must list blocks with a condition and a space each, got {when!r}")
+    conditional: list[Dimension] = []
     for i, block in enumerate(when):
         at = f"{where}: when[{i}]"
         if not isinstance(block, dict) or "space" not in block or len(block) < 2:
@@ -97,13 +103,38 @@ def parse(space: Any, when: Any = (), where: str = "space") -> tuple[Dimension, 
             several = isinstance(accepted, list) and (name != "hidden" or any(isinstance(v, list) for v in accepted))
             accepted = accepted if several else [accepted]
             conditions.append((name, tuple(_value(f"{at}: {name}", name, v) for v in accepted)))
+            choices = known[name].choices if name in known else ()
+            if choices and not any(v in choices for v in conditions[-1][1]):
+                never = " or ".join(map(show, conditions[-1][1]))
+                raise InputError(f"{at}: {name} is never {never}; it is {', '.join(map(show, choices))}")
         for d in _block(block["space"], tuple(conditions), f"{at}: space"):
-            if d.name in known and not known[d.name].when:
+            if d.name in known:
                 raise InputError(f"{at}: {d.name} is in the unconditional space already")
-            dimensions.append(d)
+            conditional.append(d)
+    dimensions += _ordered(conditional, where)
     if not dimensions:
         raise InputError(f"{where} is empty: nothing varies; name at least one field, as learning_rate = {{log_uniform = [1e-4, 1.0]}}")
     return tuple(dimensions)
+
+
+def show(value: Any) -> str:
+    """A value as tables show it: 64-64 for sizes, four digits for numbers."""
+    if isinstance(value, tuple):
+        return "-".join(map(str, value))
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _ordered(dimensions: list[Dimension], where: str) -> list[Dimension]:
+    """By what they depend on and then by name, so that the order of the blocks changes nothing."""
+    rest, found = sorted(dimensions, key=lambda d: (d.name, repr(d.when))), []
+    while rest:
+        to_come = {d.name for d in rest}
+        ready = [d for d in rest if not to_come & {name for name, _ in d.when}]
+        if not ready:
+            raise InputError(f"{where}: the conditions of {', '.join(sorted(to_come))} depend on each other")
+        found += ready
+        rest = [d for d in rest if d not in ready]
+    return found
 
 
 def listed(given: list[Any], where: str = "space") -> tuple[tuple[Dimension, ...], list[Trial]]:
@@ -128,8 +159,8 @@ def trials(dimensions: tuple[Dimension, ...], base: TrainConfig, method: str, nu
     check_name("method", method, METHODS)
     if method == "grid":
         return _grid(dimensions, base)
-    if number < 1:
-        raise InputError(f"trials must be a whole number >= 1, got {number}")
+    if not 1 <= number <= MOST_TRIALS:
+        raise InputError(f"trials must be a whole number from 1 to {MOST_TRIALS:,}, got {number}")
     if method == "sobol":
         from scipy.stats import qmc
 
@@ -177,12 +208,14 @@ def _current(name: str, trial: Trial, base: TrainConfig) -> Any:
 
 
 def _grid(dimensions: tuple[Dimension, ...], base: TrainConfig) -> list[Trial]:
-    """Every combination; a dimension that does not apply adds none."""
+    """Every combination, once; a dimension that does not apply adds none."""
     found: list[Trial] = [{}]
     for d in dimensions:
         values = d.grid()
+        if len(found) * len(values) > MOST_TRIALS:
+            raise InputError(f"the grid has more than the {MOST_TRIALS:,} trials that a sweep may have; with {d.name}")
         found = list(itertools.chain.from_iterable([{**t, d.name: v} for v in values] if _holds(d, t, base) else [t] for t in found))
-    return found
+    return list({repr(sorted(t.items())): t for t in found}.values())  # two blocks may set the same field
 
 
 def _block(space: Any, when: tuple[tuple[str, tuple[Any, ...]], ...], where: str) -> list[Dimension]:

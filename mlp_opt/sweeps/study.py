@@ -113,6 +113,8 @@ def open_study(folder: Path, data: Dataset | None = None) -> Study:
     if not (folder / CONFIG).exists():
         raise InputError(f"{folder} holds no sweep: there is no {CONFIG}")
     config, settings, varied, when = load_sweep_toml(folder / CONFIG)
+    if not varied and not when:
+        raise InputError(f"{folder} holds no sweep but a run of train: its {CONFIG} has no space")
     return make(TrainConfig(**config), SweepConfig(**settings), varied, when, data, str(folder / CONFIG))
 
 
