@@ -135,8 +135,16 @@ def test_new_folders(tmp_path):
         files.new_folder(folder)
     with pytest.raises(mo.InputError, match="cannot write to the output folder"):
         files.new_folder(folder / "x" / "y")
+    for left in (".probe", ".config.toml.abcd1234", "..probe.abcd1234"):  # of a process that was killed
+        (tmp_path / "a" / left).write_text("")
+    (folder / "x").unlink()
+    folder.rmdir()
+    assert files.new_folder(tmp_path / "a") == tmp_path / "a"
     (tmp_path / "run-1").mkdir()
-    assert files.next_folder(tmp_path, "run") == tmp_path / "run-2"
+    assert [files.next_folder(tmp_path, "run") for _ in range(2)] == [tmp_path / "run-2", tmp_path / "run-3"]  # each made
+    (tmp_path / "file").write_text("")
+    with pytest.raises(mo.InputError, match=r"cannot write to the output folder .*file is a file"):
+        files.next_folder(tmp_path / "file", "run")
 
 
 def test_a_checkpoint_comes_back_to_the_bit_and_must_fit(tmp_path):

@@ -4,10 +4,12 @@ import collections
 import itertools
 import json
 import os
+import shutil
 import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import chex
 import jax
@@ -24,8 +26,9 @@ from mlp_opt.data.encode import Encoder
 from mlp_opt.errors import InputError
 from mlp_opt.store import model_files
 from mlp_opt.store.sweep_folder import SweepFolder
-from mlp_opt.sweeps import replay, results, run, study, tiles, worker
+from mlp_opt.sweeps import replay, results, run, study, table, tiles, worker
 from mlp_opt.sweeps.engine import Engine
+from mlp_opt.sweeps.pool import Pool
 
 SPACE = {"learning_rate": {"log_uniform": [1e-3, 1.0]}, "optimizer": ["momentum", "adam"]}
 RATES = {"learning_rate": SPACE["learning_rate"]}  # one program: enough where the optimizer does not matter
@@ -409,25 +412,161 @@ def _damage(path):
     path.write_bytes(content)
 
 
-def test_damaged_files_are_set_aside_and_what_they_held_is_done_again(tmp_path):
-    settings = {"halving": True, "epochs": 9}
-    oracle = run.run(make(**settings), folder_of(tmp_path / "oracle", make(**settings)))
-    path = folder_of(tmp_path / "hurt", make(**settings))
+HALVED = {"halving": True, "epochs": 9, "tile": 2, "workers": 1}
+
+
+@pytest.fixture(scope="module")
+def halved(tmp_path_factory):
+    """(what a halving found, its folder with all states as a kill just before the end leaves it)."""
+    path = folder_of(tmp_path_factory.mktemp("halved") / "sweep", make(**HALVED))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(SweepFolder, "remove", lambda self, name: None)
+        found = run.run(make(**HALVED), path)
+    return found, path
+
+
+def _trained(monkeypatch):
+    """The keys of the tiles that are trained from now on."""
+    keys, add = [], worker.Trainer.add
+    monkeypatch.setattr(worker.Trainer, "add", lambda self, task: keys.append(task.key) or add(self, task))
+    return keys
+
+
+def test_damaged_files_are_set_aside_and_what_they_held_is_done_again(tmp_path, halved, monkeypatch):
+    path = folder_of(tmp_path / "hurt", make(**HALVED))
 
     def stop(engine):
-        if sum(1 for p in (path / "states").iterdir() if p.name.startswith("b0")) >= 2:
+        if len(list((path / "states").glob("b0*"))) >= 2:
             engine.stop.set()
 
-    assert run.run(make(**settings), path, stop) is None
+    assert run.run(make(**HALVED), path, stop) is None
     log = (path / "trials.jsonl").read_bytes()
     first = json.loads(log.splitlines()[0])["task"]  # not the one whose line is cut off: that is done again without a look at its state
-    hurt = next(p for p in (path / "states").iterdir() if p.name.startswith(first))
-    _damage(hurt)
+    _damage(path / "states" / f"{first}.safetensors")
     (path / "trials.jsonl").write_bytes(log[:-20])
-    found = run.run(make(**settings), path)
-    assert (path / "states" / f"{hurt.name}.damaged").exists()
+    keys = _trained(monkeypatch)
+    found = run.run(make(**HALVED), path)
+    assert first in keys
+    assert (path / "states" / f"{first}.safetensors.damaged").exists()
     assert (path / "trials.jsonl.damaged").read_bytes() == log[:-20]
-    assert_frame_equal(without_time(oracle.table), without_time(found.table), check_exact=True)
+    assert_frame_equal(without_time(halved[0].table), without_time(found.table), check_exact=True)
+    assert [p.name for p in (path / "states").iterdir() if not p.name.endswith(".damaged")] == []  # it is finished
+
+
+def test_a_lost_state_that_nobody_goes_on_from_is_not_made_again(tmp_path, halved, monkeypatch):
+    shutil.copytree(halved[1], tmp_path / "s")
+    for state in (tmp_path / "s" / "states").iterdir():
+        _damage(state)
+    log, keys = (tmp_path / "s" / "trials.jsonl").read_bytes(), _trained(monkeypatch)
+    found = run.run(make(**HALVED), tmp_path / "s")
+    assert keys == []
+    assert (tmp_path / "s" / "trials.jsonl").read_bytes() == log
+    assert_frame_equal(halved[0].table, found.table, check_exact=True)
+
+
+def test_lost_weights_are_trained_again_from_what_is_left(tmp_path, halved, monkeypatch):
+    """The last rung's weights and one state that they went on from: that state is made first, then they, and nothing else."""
+    shutil.copytree(halved[1], tmp_path / "s")
+    last = {p.name.removesuffix(".safetensors") for p in (tmp_path / "s" / "models").iterdir()}
+    for saved in [*(tmp_path / "s" / "models").iterdir(), *(tmp_path / "s" / "states").glob("b0-r1-*")]:
+        _damage(saved)
+    keys = _trained(monkeypatch)
+    found = run.run(make(**HALVED), tmp_path / "s")
+    assert set(keys[-len(last) :]) == last
+    assert {key[:5] for key in keys[: -len(last)]} == {"b0-r1"}
+    assert_frame_equal(without_time(halved[0].table), without_time(found.table), check_exact=True)
+    np.testing.assert_array_equal(halved[0].best.params[0].W, found.best.params[0].W)
+    keys.clear()
+    for saved in (tmp_path / "s" / "models").iterdir():
+        _damage(saved)
+    again = run.run(make(**HALVED), tmp_path / "s")  # of a finished sweep, whose states are gone
+    assert {key[:5] for key in keys} == {"b0-r0", "b0-r1", "b0-r2"}
+    assert_frame_equal(without_time(halved[0].table), without_time(again.table), check_exact=True)
+    np.testing.assert_array_equal(halved[0].best.params[0].W, again.best.params[0].W)
+
+
+def test_progress_counts_what_is_done_again_once(tmp_path, halved):
+    shutil.copytree(halved[1], tmp_path / "s")
+    for saved in [*(tmp_path / "s" / "models").iterdir(), *(tmp_path / "s" / "states").iterdir()]:
+        _damage(saved)
+    seen = []
+    run.run(make(**HALVED), tmp_path / "s", lambda engine: seen.append(engine.progress))
+    assert (seen[-1].epochs_done, seen[-1].lanes_done) == (seen[-1].epochs, seen[-1].lanes)
+
+
+@pytest.mark.parametrize("place", range(0, 240, 7))
+def test_any_bit_of_a_line_of_the_log(tmp_path, halved, place):
+    log = (halved[1] / "trials.jsonl").read_bytes()
+    end = log.index(b"\n")
+    hurt = bytearray(log)
+    hurt[place % end] ^= 1
+    (tmp_path / "trials.jsonl").write_bytes(hurt)
+    assert SweepFolder(tmp_path).rows() == SweepFolder(halved[1]).rows()[1:]
+
+
+def test_a_full_disk_leaves_whole_lines(tmp_path, monkeypatch):
+    folder = SweepFolder(tmp_path)
+    folder.append([{"task": "a", "lane": 0, "rung": 0}])
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", lambda _: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+        with pytest.raises(OSError, match="No space"):
+            folder.append([{"task": "b", "lane": 1, "rung": 0}])
+    folder.append([{"task": "c", "lane": 2, "rung": 0}])
+    assert [row["task"] for row in folder.rows()] == ["a", "c"]
+
+
+def test_a_file_that_cannot_be_read_just_now_is_not_set_aside(tmp_path, monkeypatch):
+    folder = SweepFolder(tmp_path)
+    with folder.writing():
+        folder.save("states/a", {"a": np.arange(3)})
+        with monkeypatch.context() as patch:
+            patch.setattr(Path, "read_bytes", lambda _: (_ for _ in ()).throw(OSError(24, "Too many open files")))
+            with pytest.raises(OSError, match="Too many"):
+                folder.load("states/a")
+        np.testing.assert_array_equal(folder.load("states/a")["a"], [0, 1, 2])
+
+
+def test_what_a_killed_process_left_goes(tmp_path):
+    folder = SweepFolder(tmp_path)
+    for name in (".trials.parquet.abcd1234", ".report.html.x_y_z_12", ".keep.settings", "notes.txt"):
+        (tmp_path / name).write_text("")
+    with folder.writing():
+        assert {p.name for p in tmp_path.iterdir()} == {".keep.settings", "notes.txt", "lock", "states", "models"}
+
+
+def test_the_best_do_not_depend_on_the_order_in_which_tiles_end(tmp_path):
+    """Sums of float64 do; and of trials with equal means the first is best, as on the leaderboard."""
+    made = make(folds=3)
+    found = []
+    for order in ([0, 1, 2, 3, 4, 5], [5, 4, 3, 2, 1, 0], [1, 2, 0, 4, 3, 5]):
+        pool = Pool(made.plan, SweepFolder(tmp_path), 6, True)
+        values = dict(enumerate((-0.7, -0.8, -0.9, -0.9, -0.7, -0.8)))
+        for lane in order:
+            pool._enter([{"lane": lane, "value": values[lane]}])
+        found.append(pool.best)
+    assert found[0] == found[1] == found[2]
+    ties = Pool(made.plan, SweepFolder(tmp_path), 6, True)
+    for lane, value in enumerate((0.5, 0.5, 0.5, 0.25, 0.5, 0.75)):
+        ties._enter([{"lane": lane, "value": value}])
+    assert [lane for _, _, lane in ties.best] == [0, 1, 2, 3, 4, 5]
+
+
+def test_trials_that_were_halved_rank_after_those_that_were_not(plain):
+    """`best` is one of the latter; without a validation part a loss may rise after the rung at which another was dropped."""
+    first = plain.leaderboard["trial"].to_list()
+    halved = pl.when(pl.col("trial").is_in(first[:2])).then(pl.lit("halved")).otherwise("status")
+    board = table.leaderboard(plain.table.with_columns(status=halved), ["learning_rate", "optimizer"], "accuracy", top=12)
+    assert board["trial"].to_list()[-2:] == first[:2]
+    assert board["trial"].to_list()[: len(first) - 2] == first[2:]
+
+
+def test_a_lane_whose_patience_ends_with_its_rung_is_not_called_halved():
+    settings = {"halving": True, "eta": 2, "min_epochs": 4, "epochs": 16, "patience": 2, "tile": 4, "trials": 16}
+    space = {"learning_rate": {"log_uniform": [1e-2, 3.0]}}
+    found = mo.sweep(space, "iris", hidden=(6,), batch_size=16, optimizer="momentum", **settings).table
+    dropped = found.filter(pl.col("status").is_in(["halved", "patience"]) & (pl.col("epochs") < 16))
+    assert set(dropped["status"]) == {"halved", "patience"}
+    assert ((dropped["epochs"] - dropped["best_epoch"] >= 2) == (dropped["status"] == "patience")).all()
 
 
 def test_lost_weights_of_the_best_are_trained_again(tmp_path, plain):
@@ -592,8 +731,8 @@ def test_a_log_whose_halves_make_a_row_together_loses_both(tmp_path):
         log.write(b'{"task": "a", "lane": 1\n"rung": 0}\n\n')
     with folder.writing():
         assert folder.rows() == [{"task": "a", "lane": 0, "rung": 0}]
-    assert folder.damaged == [f"{tmp_path / 'trials.jsonl'}: 2 incomplete line(s) dropped"]
-    assert (tmp_path / "trials.jsonl").read_text() == '{"task": "a", "lane": 0, "rung": 0}\n'
+    assert folder.damaged == [f"{tmp_path / 'trials.jsonl'}: 3 damaged or incomplete line(s) dropped"]
+    assert json.loads((tmp_path / "trials.jsonl").read_text()).items() >= {"task": "a", "lane": 0, "rung": 0}.items()
 
 
 def test_a_list_of_trials_is_taken_as_it_is(tmp_path):
@@ -603,8 +742,10 @@ def test_a_list_of_trials_is_taken_as_it_is(tmp_path):
         {"optimizer": "momentum", "optimizer_options": {"momentum": 0.5}},
     ]
     found = mo.sweep(given, "iris", **BASE, tile=4, out=tmp_path / "s")
-    assert found.table["learning_rate"].to_list() == [0.01, 0.1, None]
-    assert found.table["hidden"].to_list() == [None, "4-4", None]
+    assert found.table["learning_rate"].to_list() == [0.01, 0.1, 0.001]  # where a trial leaves a field alone the others' value
+    assert found.table["hidden"].to_list() == ["8", "4-4", "8"]
+    assert found.table["optimizer"].to_list() == ["adam", "adam", "momentum"]
+    assert found.table["optimizer_options.momentum"].to_list() == [None, None, 0.5]
     assert mo.load_sweep(tmp_path / "s").drop("seconds").equals(found.table.drop("seconds"))
     again = study.open_study(tmp_path / "s")
     assert again.trials == make(given).trials

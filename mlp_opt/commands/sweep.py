@@ -66,7 +66,7 @@ def show(folder: Path, top: int, as_json: bool) -> int:
         frame = table.load_sweep(folder)
         print(frame.write_json())
         return 0
-    console = Console()
+    console = _console()
     console.print(_board(table.leaderboard_of(folder, top), f"best trials in {folder}"))
     return 0
 
@@ -120,11 +120,11 @@ def _report(found: Any, made: Any, folder: Path) -> None:
     counted = found.table["status"].value_counts().sort("status").iter_rows()
     status = ", ".join(f"{count:,} {name}" for name, count in counted)
     varied, scales = table.names(made.dimensions), table.scales(made.dimensions)
-    title = f"{len(found.table):,} networks on {made.data.name}"
+    title = f"{_counted(len(found.table), 'network')} on {made.data.name}"
     figures = report.figures_of(found.table, found.rungs, found.histories, varied, scales, made.metric, found.seconds, made.data.name)
     facts = [
-        f"{len(found.table):,} networks ({status}) in {found.seconds:.1f} s",
-        f"{int(found.table['epochs'].sum()):,} epochs, {_counted(len(found.tiles), 'compiled program')}",
+        f"{_counted(len(found.table), 'network')} ({status}) in {found.seconds:.1f} s",
+        f"{_counted(int(found.table['epochs'].sum()), 'epoch')}, {_counted(len(found.tiles), 'compiled program')}",
         _scores(found, made),
     ]
     notes = [
@@ -154,20 +154,26 @@ def _scores(found: Any, made: Any) -> str:
     return f"test {made.metric}: " + ", ".join(f"{who} {m.about['metrics'][name]:.4f}" for who, m in both.items())
 
 
+def _console() -> Console:
+    """Wide where nobody says how wide it is."""
+    return Console(width=None if Console().is_terminal else 120, highlight=False)
+
+
 def _print(found: Any, result: dict[str, Any], made: Any, folder: Path) -> None:
-    console = Console(width=None if Console().is_terminal else 120, highlight=False)
+    console = _console()
     diverged = result["status"].get("diverged", 0)
-    spent = f"{result['epochs']:,} epochs, {_counted(len(result['tiles']), 'program')}" + (f", {diverged} diverged" if diverged else "")
-    console.print(f"[bold]{result['networks']:,} networks in {found.seconds:.1f} s[/bold] ({spent})")
+    spent = f"{_counted(result['epochs'], 'epoch')}, {_counted(len(result['tiles']), 'program')}"
+    spent += f", {diverged} diverged" if diverged else ""
+    console.print(f"[bold]{_counted(result['networks'], 'network')} in {found.seconds:.1f} s[/bold] ({spent})")
     ranked = "best trials, ranked on rows that were not trained on" if made.has_validation else "best trials"
     console.print(_board(found.leaderboard, ranked))
     models = "" if found.best is None else ", best/ and ensemble/"
-    for line in (_scores(found, made), f"report.html, trials.parquet{models} in {folder}"):
+    for line in filter(None, (_scores(found, made), f"report.html, trials.parquet{models} in {folder}")):
         console.print(line, soft_wrap=True)
 
 
 def _counted(n: int, what: str) -> str:
-    return f"{n} {what}" + ("" if n == 1 else "s")
+    return f"{n:,} {what}" + ("" if n == 1 else "s")
 
 
 def _board(frame: pl.DataFrame, title: str) -> Table:

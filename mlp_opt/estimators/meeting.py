@@ -170,10 +170,12 @@ class Meeting:
         """Wait until nothing is under way. If all are not done, the search is left: fits that wait fail, tiles end after their call."""
         self._closed.set()
         self._opened.set()
-        with self._turn:
-            self._fail_waiting(_abandoned())
-        self._fits.shutdown()
-        self._tiles.shutdown()
+        try:
+            with self._turn:
+                self._fail_waiting(_abandoned())
+            self._fits.shutdown()
+        finally:  # a second Ctrl-C
+            self._tiles.shutdown()
 
     def advance(self, call: Call) -> tuple[LaneState, np.ndarray]:
         """Wait until the lane is trained; other fits have the turn meanwhile."""

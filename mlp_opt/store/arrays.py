@@ -32,16 +32,19 @@ def dump(arrays: dict[str, Any], about: dict[str, str] | None = None) -> bytes:
     return safetensors.numpy.save({name: np.ascontiguousarray(array).reshape(np.shape(array)) for name, array in arrays.items()}, about)
 
 
-def metadata(path: Path) -> dict[str, str]:
-    """What `dump` was given as `about`."""
-    with open(path, "rb") as file:
-        header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
+def metadata(data: bytes) -> dict[str, str]:
+    """What `dump` was given as `about`, of bytes that `parsed` takes."""
+    header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
     return dict(header.get("__metadata__", {}))
 
 
 def load(path: Path, sha256: str = "") -> dict[str, np.ndarray]:
     """The arrays in a safetensors file. InputError if it cannot be read, is damaged, or has not the given SHA-256."""
-    data = files.read(path)
+    return parsed(files.read(path), path, sha256)
+
+
+def parsed(data: bytes, path: Path, sha256: str = "") -> dict[str, np.ndarray]:
+    """The arrays in the bytes of a safetensors file, `path` in messages. InputError as in `load`."""
     if sha256 and hashlib.sha256(data).hexdigest() != sha256:
         raise InputError(f"{path} does not match its checksum: it was changed or damaged after it was written")
     try:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 from pathlib import Path
 
 from ..errors import InputError
+
+_LEFT = re.compile(r"\.(?:.+\.(?:safetensors|json|jsonl|toml|damaged|parquet|html|png|svg|csv)|\.probe)\.[a-z0-9_]{8}|\.probe")
 
 
 def write(path: Path, content: str | bytes) -> None:
@@ -23,11 +26,23 @@ def write(path: Path, content: str | bytes) -> None:
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
-    folder = os.open(path.parent, os.O_RDONLY)
+    sync(path.parent)
+
+
+def sync(folder: Path) -> None:
+    """Bring the folder's entries, new files say, to the disk."""
+    handle = os.open(folder, os.O_RDONLY)
     try:
-        os.fsync(folder)
+        os.fsync(handle)
     finally:
-        os.close(folder)
+        os.close(handle)
+
+
+def clean(folder: Path) -> None:
+    """Delete what `write` and `new_folder` left behind in a process that was killed. Only where no other writes."""
+    for left in folder.glob(".*"):
+        if _LEFT.fullmatch(left.name) and left.is_file():
+            left.unlink()
 
 
 def read(path: Path) -> bytes:
@@ -42,7 +57,7 @@ def new_folder(path: Path) -> Path:
     """Make `path`, which must not exist yet or be empty, and prove that it can be written."""
     try:
         path.mkdir(parents=True, exist_ok=True)
-        if any(path.iterdir()):
+        if any(not _LEFT.fullmatch(there.name) for there in path.iterdir()):
             raise InputError(f"{path} already holds files; choose another --out")
         write(path / ".probe", "")
         (path / ".probe").unlink()
@@ -62,8 +77,20 @@ def check_new_file(path: Path | None, suffixes: tuple[str, ...]) -> Path:
 
 
 def next_folder(parent: Path, name: str, kind: str = "") -> Path:
-    """The first of parent/NAME-1, parent/NAME-2, ... that does not exist; NAME is `name`, of a path its last part, and `kind`."""
+    """Make the first of parent/NAME-1, parent/NAME-2, ... that does not exist; NAME is `name`, of a path its last part, and `kind`.
+
+    No two processes get the same.
+    """
     name, number = (name.rsplit("/", 1)[-1].split(".")[0] or "run") + kind, 1
-    while (parent / f"{name}-{number}").exists():
-        number += 1
-    return parent / f"{name}-{number}"
+    while True:
+        path = parent / f"{name}-{number}"
+        try:
+            parent.mkdir(parents=True, exist_ok=True)
+            path.mkdir()
+            return path
+        except FileExistsError:
+            if not path.exists():  # `parent` is a file
+                raise InputError(f"cannot write to the output folder {path}: {parent} is a file") from None
+            number += 1
+        except OSError as error:
+            raise InputError(f"cannot write to the output folder {path}: {error.strerror}") from error

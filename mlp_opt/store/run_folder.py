@@ -60,8 +60,9 @@ def resumable(folder: Path) -> bool:
 def load_checkpoint(folder: Path, like: LaneState, data: str) -> tuple[LaneState, dict[str, np.ndarray]]:
     """(state, history) of a run to continue; `like` gives structure, shapes and dtypes. InputError if the data were changed."""
     where = folder / CHECKPOINT
-    saved = arrays.load(where)
-    if arrays.metadata(where).get("data") != data:
+    content = files.read(where)
+    saved = arrays.parsed(content, where)
+    if arrays.metadata(content).get("data") != data:
         raise InputError(f"the data are not those that the run in {folder} began with; train anew in another folder")
     leaves = []
     for name, leaf in _named(like):

@@ -14,7 +14,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -24,6 +24,14 @@ from . import halving, tiles
 from .plan import Bucket, Plan
 from .pool import Pool
 from .worker import Done, Progress, Task, Trainer, packed
+
+
+class _Rung(NamedTuple):
+    """Who is in a rung, its tiles, and the keys of those that are to be done."""
+
+    trials: list[int]
+    tasks: list[Task]
+    missing: set[str]
 
 
 class Engine:
@@ -50,6 +58,7 @@ class Engine:
         self.workers = workers or max(len(self.devices), cores() if self.devices[0].platform == "cpu" else 1)
         self.values = np.full((len(brackets), max(len(b.rungs) for b in brackets), lanes), np.nan)
         self.pool = Pool(plan, folder, top, has_validation)
+        self.again: dict[tuple[int, int], set[str]] = {}  # (bracket, rung) that was begun before -> what of it is to be done
         self.stop = threading.Event()
 
     def choose_tiles(self, tile: int = 0) -> list[int]:
@@ -150,35 +159,62 @@ class Engine:
         for row in self.folder.rows():
             logged.setdefault(row["task"], {})[row["lane"]] = row
         self.trainer.where.clear()
-        open_rungs: dict[int, tuple[int, list[int], list[Task]]] = {}
         ended: dict[str, list[dict[str, Any]]] = {}  # finished tiles of last rungs
-        for b, bracket in enumerate(self.brackets):
-            trials = list(bracket.trials)
-            for rung in range(len(bracket.rungs)):
-                tasks = self._tasks(b, rung, trials)
-                missing = [t for t in tasks if not self._replay(t, logged.get(t.key, {}))]
-                if missing or rung == len(bracket.rungs) - 1:
-                    open_rungs[b] = (rung, trials, missing)
-                    ended |= {t.key: [logged[t.key][lane] for lane in t.lanes] for t in tasks if t.last and t not in missing}
-                    break
-                trials = self._survivors(b, rung, trials)
-                if not trials:
-                    break
+        known = {b: self._known(b, logged, ended) for b in range(len(self.brackets))}
         lost = self.pool.restore(ended)
-        for b, (rung, trials, missing) in open_rungs.items():
-            missing += [t for t in self._tasks(b, rung, trials) if t.key in lost]
-            queue.extend(missing)
+        for b, rungs in known.items():
+            self._needed(b, rungs, lost)
+        if not self.pool.best and not any(rung.missing for rungs in known.values() for rung in rungs):
+            for b, rungs in known.items():  # all that is left to do is `rescue`, which may want any state
+                for rung in rungs:
+                    rung.missing.update(t.key for t in rung.tasks if not t.last and self._is_lost(t.key))
+                self._needed(b, rungs, lost)
+        open_rungs: dict[int, tuple[int, list[int], set[str]]] = {}
+        for b, rungs in known.items():
+            r = next((r for r, rung in enumerate(rungs) if rung.missing), len(rungs) - 1)
+            open_rungs[b] = (r, rungs[r].trials, set(rungs[r].missing))
+            queue.extend(t for t in rungs[r].tasks if t.key in rungs[r].missing)
+            self.again |= {(b, k): rungs[k].missing for k in range(r + 1, len(rungs))}
+            for t in [t for rung in rungs for t in rung.tasks if t.key not in rung.missing]:
+                self.progress.epochs_done += (t.until - t.first) * len(t.lanes)
+                self.folder.remove(f"states/part-{t.key}")  # if a kill came between the log and that
         self.progress.lanes_done += sum(len(rows) for key, rows in ended.items() if key not in lost)
         self.progress.resumed_epochs = self.progress.epochs_done
-        return {b: (rung, trials, {t.key for t in missing}) for b, (rung, trials, missing) in open_rungs.items()}
+        return open_rungs
 
-    def _replay(self, task: Task, rows: dict[int, dict[str, Any]]) -> bool:
-        """Take over a tile that is in the log. False if it is not, or if the state that it left is lost."""
-        if set(rows) != set(task.lanes) or (not task.last and self.folder.load(f"states/{task.key}") is None):
-            return False
-        self._note(task, [rows[lane]["value"] for lane in task.lanes])
-        self.progress.epochs_done += (task.until - task.first) * len(task.lanes)
-        return True
+    def _known(self, b: int, logged: dict[str, dict[int, dict[str, Any]]], ended: dict[str, list[dict[str, Any]]]) -> list[_Rung]:
+        """The rungs of a bracket as far as the log knows who is in them; the finished tiles of a last one go to `ended`."""
+        trials, found = list(self.brackets[b].trials), []
+        for rung in range(len(self.brackets[b].rungs)):
+            found.append(_Rung(trials, self._tasks(b, rung, trials), set()))
+            for t in found[-1].tasks:
+                rows = logged.get(t.key, {})
+                if set(rows) != set(t.lanes):
+                    found[-1].missing.add(t.key)
+                    continue
+                self._note(t, [rows[lane]["value"] for lane in t.lanes])
+                if t.last:
+                    ended[t.key] = [rows[lane] for lane in t.lanes]
+            if found[-1].missing or rung == len(self.brackets[b].rungs) - 1:
+                break
+            trials = self._survivors(b, rung, trials)
+            if not trials:
+                break
+        return found
+
+    def _needed(self, b: int, rungs: list[_Rung], lost: set[str]) -> None:
+        """Add to what is missing the tiles whose weights are lost, and those whose state another goes on from and is lost."""
+        top = rungs[-1]
+        top.missing.update(t.key for t in top.tasks if t.key in lost)
+        if top.missing:  # who goes on from it is not known yet
+            top.missing.update(t.key for t in top.tasks if not t.last and self._is_lost(t.key))
+        for r in range(len(rungs) - 1, 0, -1):
+            lanes = [lane for t in rungs[r].tasks if t.key in rungs[r].missing for lane in t.lanes]
+            needed = {self.trainer.where[(b, r - 1, lane)][0] for lane in lanes}
+            rungs[r - 1].missing.update(filter(self._is_lost, needed))
+
+    def _is_lost(self, key: str) -> bool:
+        return self.folder.load(f"states/{key}") is None
 
     def _note(self, task: Task, values: list[float | None]) -> None:
         for place, (lane, value) in enumerate(zip(task.lanes, values, strict=True)):
@@ -197,18 +233,26 @@ class Engine:
         self.pool.prune()
         self._note(task, [row["value"] for row in rows])
         self.progress.lanes_done += len(rows) if task.last else 0
-        rung, trials, missing = open_rungs[task.bracket]
-        missing.discard(task.key)
-        if not missing and not task.last:
-            trials = self._survivors(task.bracket, rung, trials)
-            tasks = self._tasks(task.bracket, rung + 1, trials) if trials else []
-            open_rungs[task.bracket] = (rung + 1, trials, {t.key for t in tasks})
-            queue.extend(tasks)
+        open_rungs[task.bracket][2].discard(task.key)
+        self._climb(task.bracket, open_rungs, queue)
 
-    def _survivors(self, bracket: int, rung: int, trials: list[int]) -> list[int]:
+    def _climb(self, b: int, open_rungs: dict[int, tuple[int, list[int], set[str]]], queue: deque[Task]) -> None:
+        """Open the bracket's next rung if all of this one are done; of one that was done before only what is done again."""
+        rung, trials, missing = open_rungs[b]
+        while trials and not missing and rung + 1 < len(self.brackets[b].rungs):
+            again = self.again.get((b, rung + 1))
+            trials = self._survivors(b, rung, trials, count=again is None)
+            rung += 1
+            tasks = [t for t in self._tasks(b, rung, trials) if again is None or t.key in again] if trials else []
+            missing = {t.key for t in tasks}
+            queue.extend(tasks)
+        open_rungs[b] = (rung, trials, missing)
+
+    def _survivors(self, bracket: int, rung: int, trials: list[int], count: bool = True) -> list[int]:
+        """Who goes on. count: the others are done."""
         lanes = self.values[bracket, rung].reshape(-1, self.plan.lanes_of_a_trial)
         kept = halving.survivors(trials, lanes.mean(axis=1), self.eta)
-        self.progress.lanes_done += (len(trials) - len(kept)) * self.plan.lanes_of_a_trial
+        self.progress.lanes_done += count * (len(trials) - len(kept)) * self.plan.lanes_of_a_trial
         return kept
 
     def rescue(self) -> None:

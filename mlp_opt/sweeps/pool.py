@@ -1,8 +1,8 @@
 """The best lanes so far, with their weights: what the best model and the ensemble are made of.
 
-Lanes are ordered by (mean value of their trial, own value, number), so the pool does not depend on the order in which
-tiles end. A lane waits until all lanes of its trial are done. Files in models/ hold the weights before the log says
-that the lane is done, so a kill at any time loses nothing.
+Lanes are ordered by (mean value of their trial, trial, own value, number), so the first is of the leaderboard's first
+trial, and the pool does not depend on the order in which tiles end. A lane waits until all lanes of its trial are done.
+Files in models/ hold the weights before the log says that the lane is done, so a kill at any time loses nothing.
 """
 
 from __future__ import annotations
@@ -46,7 +46,10 @@ class Pool:
         """Take in finished tiles from the log, key -> rows. Returns those whose weights are needed and lost: to be done again."""
         for rows in ended.values():
             self._enter(rows)
-        return {key for key, rows in ended.items() if not self._load(key, rows)}
+        lost = {key for key, rows in ended.items() if not self._load(key, rows)}
+        for key in self.folder.saved("models") - self._live:  # a kill came between the log and `prune`
+            self.folder.remove(f"models/{key}")
+        return lost
 
     def _load(self, key: str, rows: list[dict[str, Any]]) -> bool:
         wanted = self._wanted(row["lane"] for row in rows)
@@ -64,7 +67,7 @@ class Pool:
         """Take in a lane from the state that it had at a rung."""
         part = ".best[" if self.has_validation else ".params["
         names = sorted((n for n in state if n.startswith(part)), key=lambda n: (int(n[len(part) :].split("]")[0]), n))
-        self.best = sorted([*self.best, (float(mean), float(value), lane)])[: self.top]
+        self._take([(float(mean), float(value), lane)])
         self.models[lane] = {f"{k:03d}": np.asarray(state[name]) for k, name in enumerate(names)} | {"history": state["history"]}
 
     def prune(self) -> None:
@@ -93,10 +96,15 @@ class Pool:
             waiting = self.waiting.setdefault(trial, {})
             waiting[lane] = math.inf if value is None else value
             if len(waiting) == self.plan.lanes_of_a_trial:
-                values = list(self.waiting.pop(trial).values())
+                del self.waiting[trial]
+                values = [waiting[lane] for lane in sorted(waiting)]  # a sum depends on the order
                 mean = float(np.mean(values)) if len(values) > 1 else values[0]
                 if math.isfinite(mean) and (len(self.best) < self.top or mean <= self.best[-1][0]):
-                    self.best = sorted([*self.best, *((mean, v, lane) for lane, v in waiting.items())])[: self.top]
+                    self._take((mean, v, lane) for lane, v in waiting.items())
+
+    def _take(self, new: Iterable[Key]) -> None:
+        order = sorted([*self.best, *new], key=lambda key: (key[0], key[2] // self.plan.lanes_of_a_trial, *key[1:]))
+        self.best = order[: self.top]
 
     def _wanted(self, lanes: Iterable[int]) -> list[int]:
         """Those of the lanes that are among the best, or may be once all of their trial are done."""

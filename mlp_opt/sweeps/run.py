@@ -116,10 +116,13 @@ def _run(study: Study, folder: SweepFolder, on_progress: Callable[[Engine], None
             bucket.tile = size
     if not engine.run(on_progress):
         return None
+    states_matter = not engine.pool.best
     engine.rescue()
     found = gather(study, engine, folder, time.perf_counter() - started, path if folder.kept else None)
     if folder.kept:
         write(found, path)
+        for key in set() if states_matter else folder.saved("states"):
+            folder.remove(f"states/{key}")
     return found
 
 
@@ -141,6 +144,8 @@ class _Describe:
 
     def __init__(self, study: Study):
         self.study = study
+        names = [name for name in tables.names(study.dimensions) if "." not in name]
+        self.base = {name: getattr(study.config, name) for name in names}  # of trials that leave a field as it is
         self.scores = [f"{part}_{what}" for part in ("train", "val", "test") for what in ("loss", study.metric)]
 
     def __call__(self, task: Task, done: Done) -> list[dict[str, Any]]:
@@ -148,8 +153,8 @@ class _Describe:
         columns = self._which(task) | self._outcome(task, done)
         rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
         for row in rows:
-            varied = self.study.trials[row["trial"]].items()
-            row |= {name: tables.cell(value) for name, value in varied if name != "seed"}
+            varied = self.base | self.study.trials[row["trial"]]
+            row |= {name: tables.cell(value) for name, value in varied.items() if name != "seed"}
         return rows
 
     def _which(self, task: Task) -> dict[str, list[Any]]:
@@ -170,7 +175,9 @@ class _Describe:
         value = best_value
         if not study.has_validation:  # the last weights are kept, so the last epoch counts
             value = measured[:, 0] if study.config.monitor == "loss" else -measured[:, 1]
-        ended = np.where(epochs >= study.config.epochs, "finished", np.where(epochs >= task.until, "running", "patience"))
+        waited = epochs - best >= study.plan.patience(task.bucket, task.lanes)  # in the last epoch of the rung, it may be
+        going = (epochs >= task.until) & ~waited
+        ended = np.where(epochs >= study.config.epochs, "finished", np.where(going, "running", "patience"))
         test = np.full((n, 2), np.nan) if done.test is None else np.stack(done.test, axis=1)[:n]
         scores = np.concatenate([_finite(measured), _finite(np.where((diverged > 0)[:, None], np.nan, test))], axis=1)
         columns = {

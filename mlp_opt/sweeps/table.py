@@ -9,7 +9,7 @@ import polars as pl
 
 from ..config import load_sweep_toml
 from ..errors import InputError
-from ..store.sweep_folder import CONFIG, SweepFolder
+from ..store.sweep_folder import CONFIG, LOG, SweepFolder
 from .plan import show
 from .space import Dimension, listed, parse
 
@@ -49,6 +49,8 @@ def table(rungs: pl.DataFrame, varied: list[str], over: bool = True) -> pl.DataF
 def leaderboard(table: pl.DataFrame, varied: list[str], metric: str, top: int = 10) -> pl.DataFrame:
     """The best trials by their mean value over folds and seeds (lower is better); a trial with a diverged lane has none.
 
+    Those that were halved come after those that trained to the end, of which `best` is one.
+
     Columns: rank, trial, the varied fields, lanes, val_loss and val_<metric> with their standard errors (over the folds,
     else over the seeds) where there is more than one lane (train_* where there is no validation part), epochs, status.
     """
@@ -59,8 +61,9 @@ def leaderboard(table: pl.DataFrame, varied: list[str], metric: str, top: int = 
     grouped = table.group_by("trial", maintain_order=True).agg(
         *(pl.col(c).first() for c in varied), pl.len().alias("lanes"), *means,
         pl.when(complete).then(pl.col("value").mean()).alias("mean"), pl.col("status").unique().sort().str.join("+"),
+        (pl.col("status") == "halved").any().alias("dropped"),
     )  # fmt: skip
-    ranked = grouped.filter(pl.col("mean").is_not_null()).sort("mean", "trial").head(top)
+    ranked = grouped.filter(pl.col("mean").is_not_null()).sort("dropped", "mean", "trial").head(top)
     folds, repeats = table["fold"].n_unique(), table["repeat"].n_unique()
     if folds * repeats == 1:
         ranked = ranked.drop("lanes")
@@ -69,7 +72,7 @@ def leaderboard(table: pl.DataFrame, varied: list[str], metric: str, top: int = 
         spread = table.group_by("trial", independent).agg(pl.col(c).mean() for c in shown).group_by("trial")
         errors = spread.agg((pl.col(c).std() / pl.len().sqrt()).alias(f"{c}_se") for c in shown)
         ranked = ranked.join(errors, on="trial", how="left", maintain_order="left")
-    return ranked.drop("mean").with_row_index("rank", offset=1)
+    return ranked.drop("mean", "dropped").with_row_index("rank", offset=1)
 
 
 def load_sweep(folder: str | Path) -> pl.DataFrame:
@@ -88,7 +91,7 @@ def leaderboard_of(folder: Path, top: int = 10) -> pl.DataFrame:
     if top < 1:
         raise InputError(f"--top must be a whole number >= 1, got {top}")
     found = opened(folder)
-    return leaderboard(found.table, found.varied, found.metric, top)
+    return leaderboard(found.table, found.varied, found.metric, min(top, len(found.table)))
 
 
 class Opened(NamedTuple):
@@ -105,6 +108,8 @@ def opened(folder: Path) -> Opened:
     if not (folder / CONFIG).exists():
         raise InputError(f"{folder} holds no sweep: there is no {CONFIG}")
     _, _, space, when = load_sweep_toml(folder / CONFIG)
+    if not space and not when:
+        raise InputError(f"{folder} holds no sweep but a run of train: its {CONFIG} has no space")
     dimensions = listed(space)[0] if isinstance(space, list) else parse(space, when)
     varied = names(dimensions)
     log = SweepFolder(folder)
@@ -112,7 +117,10 @@ def opened(folder: Path) -> Opened:
     rows = [] if finished else log.rows()
     if not finished and not rows:
         raise InputError(f"the sweep in {folder} has finished no network yet")
-    found = pl.read_parquet(folder / TABLE) if finished else None
+    try:
+        found = pl.read_parquet(folder / TABLE) if finished else None
+    except pl.exceptions.PolarsError as error:
+        raise InputError(f"{folder / TABLE} is damaged ({error}); delete it, and {LOG} beside it is read instead") from error
     columns = rows[0] if found is None else found.columns
     metric = next(name.removeprefix("train_") for name in columns if name.startswith("train_") and name != "train_loss")
     made = table(rungs(log, varied, metric), varied, over=False) if found is None else found
