@@ -434,6 +434,38 @@ def test_a_sweep_that_ended_while_its_report_was_drawn_goes_on_with_it(failure, 
     assert mo.load_sweep("s").equals(table)
 
 
+def test_show_reads_what_is_there_and_says_what_is_wrong(tmp_path, capsys):
+    assert cli.main([*SWEEP, "--out", "s"]) == 0
+    capsys.readouterr()
+    assert cli.main(["sweep", "show", "s", "--top", str(10**30)]) == 0
+    whole = capsys.readouterr().out
+    assert "learning_rate" in whole  # on a line: nobody says how narrow it is
+    (tmp_path / "s" / "trials.parquet").write_bytes(b"xx")
+    assert cli.main(["sweep", "show", "s"]) == 2
+    err = capsys.readouterr().err
+    assert err.count("\n") == 1
+    assert "trials.parquet is damaged" in err
+    (tmp_path / "s" / "trials.parquet").unlink()
+    assert cli.main(["sweep", "show", "s"]) == 0
+    assert capsys.readouterr().out == whole
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "config.toml").write_text('dataset = "iris"\n')
+    for line in (["sweep", "show", "run"], ["sweep", "--resume", "run"], ["train", "--from", "run", "--trial", "0"]):
+        assert cli.main(line) == 2
+        assert "run holds no sweep but a run of train" in capsys.readouterr().err
+
+
+def test_what_was_damaged_is_told_and_done_again(tmp_path, capsys):
+    assert cli.main([*SWEEP, "--out", "s"]) == 0
+    table, log = mo.load_sweep("s"), bytearray((tmp_path / "s" / "trials.jsonl").read_bytes())
+    log[log.index(b'"value": ') + 11] ^= 1
+    (tmp_path / "s" / "trials.jsonl").write_bytes(log)
+    (tmp_path / "s" / "result.json").unlink()
+    assert cli.main(["sweep", "--resume", "s"]) == 0
+    assert "trials.jsonl: 1 damaged or incomplete line(s) dropped; it was done again" in capsys.readouterr().err
+    assert mo.load_sweep("s").drop("seconds").equals(table.drop("seconds"))
+
+
 def test_all_diverged_is_exit_1_and_still_a_report(tmp_path, capsys):
     wild = ["--space", "learning_rate = [1e30, 1e31]", "--method", "grid", "--optimizer", "sgd"]
     assert cli.main([*SWEEP[:4], *wild, "--out", "s"]) == 1

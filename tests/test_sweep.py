@@ -560,6 +560,12 @@ def test_trials_that_were_halved_rank_after_those_that_were_not(plain):
     assert board["trial"].to_list()[: len(first) - 2] == first[2:]
 
 
+def test_a_seed_that_varies_is_on_the_leaderboard(plain):
+    assert "seed" not in plain.leaderboard.columns
+    found = mo.sweep({"seed": [3, 5]}, "iris", **BASE, method="grid", repeats=2).leaderboard
+    assert found.sort("trial")["seed"].to_list() == [3, 5]
+
+
 def test_a_lane_whose_patience_ends_with_its_rung_is_not_called_halved():
     settings = {"halving": True, "eta": 2, "min_epochs": 4, "epochs": 16, "patience": 2, "tile": 4, "trials": 16}
     space = {"learning_rate": {"log_uniform": [1e-2, 3.0]}}

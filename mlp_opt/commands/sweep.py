@@ -85,6 +85,8 @@ def _run(made: Any, folder: Path, as_json: bool, to_tensorboard: bool) -> int:
     if found is None:
         print(f"stopped; {go_on}", file=sys.stderr)
         return 130
+    for line in found.damaged:
+        print(f"{line}; it was done again if anything needed it", file=sys.stderr)
     result = results.summary(found)
     if as_json:
         print(json.dumps(result))

@@ -11,6 +11,7 @@ import polars as pl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
 
 from .lanes import dress, edge, scaled_axis, score_axis, titled
 from .numbers import FEW, Group, axis_number, diverged, duration, floats, groups, label, scores, text, varied_of
@@ -37,6 +38,8 @@ def headline(table: pl.DataFrame, seconds: float | int, title: str, metric: str)
     edge(axes, bad, x, shown, "x", "diverged", 6)
     edge(axes, score < low, x, shown, "v", f"below {text(low)}", 5)
     _crown(axes, x, score, metric)
+    if not name:
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     axes.set_xlabel((label(name) if name else "trial") + spread, fontsize=13)
     axes.set_ylabel(what, fontsize=13)
     axes.tick_params(labelsize=11)

@@ -55,8 +55,9 @@ def report(
 ) -> str:
     """The page: the headline, the leaderboard (its first row is the best and is marked), the other figures, notes. Every text is
     escaped, every picture is inside the page. drawn: the figures' PNGs."""
+    captions = CAPTIONS if "importance" in figures else CAPTIONS | {"heat": "Two hyperparameters, against each other."}
     pictures = {
-        stem: page.figure(stem, figure, drawn[stem], CAPTIONS.get(stem, stem.replace("_", " "))) for stem, figure in figures.items()
+        stem: page.figure(stem, figure, drawn[stem], captions.get(stem, stem.replace("_", " "))) for stem, figure in figures.items()
     }
     first = pictures.pop("headline", "")
     parts = [

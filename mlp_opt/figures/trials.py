@@ -46,7 +46,7 @@ def best_curves(histories: Mapping[int, Mapping[str, np.ndarray]], table: pl.Dat
         elif what != "loss":
             score_axis(axes, finite, metric)
         axes.set(xlabel="epoch", ylabel=LABELS[what])
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         dress(axes)
     figure.legend(loc="outside right upper", frameon=False, title="best first")
     dotted = (

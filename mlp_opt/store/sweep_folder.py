@@ -52,9 +52,10 @@ class SweepFolder:
                 raise InputError(f"another process is at work on the sweep in {self.path}") from error
             for name in ("states", "models"):
                 (self.path / name).mkdir(exist_ok=True)
-            files.sync(self.path)
-            for folder in (self.path, *(p for p in self.path.iterdir() if p.is_dir())):
-                files.clean(folder)  # of a process that was killed
+            if self.kept:
+                files.sync(self.path)
+                for folder in (self.path, *(p for p in self.path.iterdir() if p.is_dir())):
+                    files.clean(folder)  # of a process that was killed
             self._writing = True
             try:
                 yield

@@ -38,7 +38,8 @@ class Sweep:
     table: one row a lane (`load_sweep` says what is in it). leaderboard: the best trials. best: the model to take
     away; None if every run diverged. ensemble: the mean of the `top` best lanes. rungs: one row a lane and rung.
     histories: trial -> history of its best lane, for the lanes of the ensemble. tiles: bucket -> lanes in a tile.
-    seconds: of this process. folder: where everything is, None if it was not kept.
+    seconds: of this process. folder: where everything is, None if it was not kept. damaged: what was found damaged in it
+    and done again, a line each.
     """
 
     table: pl.DataFrame
@@ -50,6 +51,7 @@ class Sweep:
     tiles: dict[str, int]
     seconds: float
     folder: Path | None
+    damaged: tuple[str, ...] = ()
 
 
 def gather(study: Study, engine: Engine, folder: SweepFolder, seconds: float, path: Path | None) -> Sweep:
@@ -67,7 +69,7 @@ def gather(study: Study, engine: Engine, folder: SweepFolder, seconds: float, pa
         histories.setdefault(study.plan.identity(lane).trial, history_of(study, engine.pool.models[lane]["history"]))
     tiles = {f"{i} {bucket.name}": bucket.tile for i, bucket in enumerate(study.plan.buckets)}
     board = tables.leaderboard(table, varied, study.metric)
-    return Sweep(table, board, best, ensemble, rungs, histories, tiles, seconds, path)
+    return Sweep(table, board, best, ensemble, rungs, histories, tiles, seconds, path, tuple(folder.damaged))
 
 
 def history_of(study: Study, rows: np.ndarray) -> dict[str, np.ndarray]:

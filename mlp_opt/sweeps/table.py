@@ -59,11 +59,13 @@ def leaderboard(table: pl.DataFrame, varied: list[str], metric: str, top: int = 
     means = [pl.col(c).mean() for c in (*shown, "epochs")]
     complete = pl.col("value").is_not_null().all()
     grouped = table.group_by("trial", maintain_order=True).agg(
-        *(pl.col(c).first() for c in varied), pl.len().alias("lanes"), *means,
+        *(pl.col(c).first() for c in (*varied, "seed")), pl.len().alias("lanes"), *means,
         pl.when(complete).then(pl.col("value").mean()).alias("mean"), pl.col("status").unique().sort().str.join("+"),
         (pl.col("status") == "halved").any().alias("dropped"),
     )  # fmt: skip
     ranked = grouped.filter(pl.col("mean").is_not_null()).sort("dropped", "mean", "trial").head(top)
+    if grouped["seed"].n_unique() == 1:  # it does not vary, or is that of the repeats
+        ranked = ranked.drop("seed")
     folds, repeats = table["fold"].n_unique(), table["repeat"].n_unique()
     if folds * repeats == 1:
         ranked = ranked.drop("lanes")
@@ -120,7 +122,7 @@ def opened(folder: Path) -> Opened:
     try:
         found = pl.read_parquet(folder / TABLE) if finished else None
     except pl.exceptions.PolarsError as error:
-        raise InputError(f"{folder / TABLE} is damaged ({error}); delete it, and {LOG} beside it is read instead") from error
+        raise InputError(f"{folder / TABLE} is damaged ({str(error).splitlines()[0]}); delete it, and {LOG} beside it is read instead") from error
     columns = rows[0] if found is None else found.columns
     metric = next(name.removeprefix("train_") for name in columns if name.startswith("train_") and name != "train_loss")
     made = table(rungs(log, varied, metric), varied, over=False) if found is None else found
