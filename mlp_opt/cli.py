@@ -9,14 +9,13 @@ import io
 import os
 import re
 import sys
-import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import tyro
 
-from .config import DEFAULT_SPACE, OPTION_TABLES, Kinds, Options, SweepConfig, TrainConfig, load_sweep_toml, load_toml
+from .config import DEFAULT_SPACE, Kinds, Options, SweepConfig, TrainConfig, load_sweep_toml, load_toml, with_fields
 from .errors import InputError, check_name
 from .options import Check, Datasets, Export, Figures, Landscape, Predict, Race, Serve, Show, Sweep, Train
 
@@ -102,27 +101,13 @@ def _sweep(args: list[str]) -> int:
         default, resume=options.resume, json=options.json, tensorboard=options.tensorboard
     ):
         raise InputError(f"--resume {options.resume} takes its configuration from the folder; give no other options")
-    seen: set[str] = set()
-    for line in options.space:
-        if isinstance(space, list):
-            raise InputError(f"--space {line!r}: {path} lists its trials; remove [[space]] from it, or --space")
-        try:
-            for name, value in tomllib.loads(line).items():
-                both = isinstance(value, dict) and isinstance(space.get(name), dict) and name in OPTION_TABLES
-                if name in seen and not both:
-                    raise InputError(f"--space {line!r}: {name} has its values in another --space already")
-                seen.add(name)
-                space[name] = space[name] | value if both else value
-        except tomllib.TOMLDecodeError as error:
-            raise InputError(
-                f"--space {line!r} is not TOML: {error}; write --space 'learning_rate = {{log_uniform = [1e-4, 1.0]}}'"
-            ) from error
+    space = with_fields(space, options.space, path)
     _before_jax()
     from .commands import sweep
 
     if options.resume is not None:
         return sweep.resume(options.resume, options.json, options.tensorboard)
-    where = str(path) if path and not options.space else "--space" if options.space else "space"
+    where = " with ".join(filter(None, (str(path or ""), "--space" * bool(options.space)))) or "space"
     space = space if space or when or options.space else DEFAULT_SPACE
     return sweep.main(options.run, options.sweep, space, when, options.out, where, options.json, options.tensorboard)
 

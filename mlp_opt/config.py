@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import tomllib
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -206,6 +207,26 @@ def load_sweep_toml(path: str | Path) -> tuple[dict[str, Any], dict[str, Any], A
     return _checked(Path(path), values, TrainConfig, also=tables), _checked(Path(path), sweep, SweepConfig, "[sweep] "), space, when
 
 
+def with_fields(space: Any, lines: Sequence[str], path: Any = None) -> Any:
+    """The space of the file `path`, with the fields of `--space` lines of TOML in it or in place of its own."""
+    seen: set[str] = set()
+    for line in lines:
+        if isinstance(space, list):
+            raise InputError(f"--space {line!r}: {path} lists its trials; remove [[space]] from it, or --space")
+        try:
+            fields = tomllib.loads(line)
+        except tomllib.TOMLDecodeError as error:
+            how = "write --space 'learning_rate = {log_uniform = [1e-4, 1.0]}'"
+            raise InputError(f"--space {line!r} is not TOML: {error}; {how}") from error
+        for name, value in fields.items():
+            both = isinstance(value, dict) and isinstance(space.get(name), dict) and name in OPTION_TABLES
+            if name in seen and not both:
+                raise InputError(f"--space {line!r}: {name} has its values in another --space already")
+            seen.add(name)
+            space = space | {name: space[name] | value if both else value}
+    return space
+
+
 def _read(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
@@ -219,7 +240,10 @@ def _checked(path: Path, values: dict[str, Any], kind: type, table: str = "", al
     hints = hints_of(kind)
     for key, value in values.items():
         if key not in hints:
-            check_name(f"key in {path}", key, (*hints, *also))
+            other, place = (TrainConfig, "the top of the file") if table else (SweepConfig, "[sweep]")
+            if (table or also) and key in hints_of(other):
+                raise InputError(f"{path}: {table}{key} belongs under {place}")
+            check_name(f"key in {path} {table}".rstrip(), key, (*hints, *also))
         values[key] = typed(f"{path}: {table}{key}", value, hints[key])
     return values
 

@@ -153,3 +153,12 @@ def test_objects_that_are_all_numbers_are_numbers():
     assert of_arrays(np.zeros((12, 2)), ones(object, 3, 10)).classes == ("3", "10")
     assert of_arrays(np.zeros((12, 2)), ones(object, "b", "a")).classes == ("a", "b")
     assert of_arrays(np.zeros((12, 2)), ones(object, True, False)).classes == ("false", "true")
+
+
+@pytest.mark.filterwarnings("ignore:overflow:RuntimeWarning")
+@pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")
+def test_numbers_that_no_scale_fits_are_named():
+    X = np.random.default_rng(0).normal(size=(12, 2)) * [1, 1e300]
+    data = of_arrays(X, np.arange(12) % 2)
+    with pytest.raises(mo.InputError, match="data: the numbers of x1 are too large to be scaled"):
+        encode.fit(data, data.X, data.y, "standard")

@@ -177,6 +177,11 @@ def test_the_order_of_the_blocks_changes_nothing(method):
     assert any("l2" in trial for trial in found[0])
 
 
+def test_seeds_of_either_kind_take_a_range():
+    found = trials(parse({"data_seed": {"integer": [3, 5]}, "seed": {"integer": [1, 2]}}), TrainConfig(), "grid", 1, 0)
+    assert [(t["data_seed"], t["seed"]) for t in found] == [(d, s) for d in (3, 4, 5) for s in (1, 2)]
+
+
 def test_a_grid_has_each_trial_once():
     blocks = [{"optimizer": o, "space": {"l2": values}} for o, values in ((["momentum", "sgd"], [0.1, 0.2]), ("momentum", [0.3, 0.4, 0.5]))]
     found = trials(parse({"optimizer": ["momentum", "sgd"]}, blocks), TrainConfig(), "grid", 1, 0)

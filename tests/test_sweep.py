@@ -526,6 +526,19 @@ def test_a_file_that_cannot_be_read_just_now_is_not_set_aside(tmp_path, monkeypa
         np.testing.assert_array_equal(folder.load("states/a")["a"], [0, 1, 2])
 
 
+def test_two_processes_that_begin_in_one_folder(tmp_path):
+    """The second finds the first's description, which stays as it is."""
+    made = make()
+    path = folder_of(tmp_path / "s", made)
+    before = (path / "config.toml").read_text()
+    with pytest.raises(InputError, match="another process has begun a sweep in"):
+        run.start(make(trials=3), SPACE, (), path)
+    assert (path / "config.toml").read_text() == before
+    (tmp_path / "killed").mkdir()
+    (tmp_path / "killed" / "lock").write_text("")
+    assert len(mo.sweep(RATES, "iris", **BASE, trials=2, tile=2, out=tmp_path / "killed").table) == 2
+
+
 def test_what_a_killed_process_left_goes(tmp_path):
     folder = SweepFolder(tmp_path)
     for name in (".trials.parquet.abcd1234", ".report.html.x_y_z_12", ".keep.settings", "notes.txt"):

@@ -222,6 +222,10 @@ def fit(data: Dataset, rows: Rows, y: np.ndarray, scaling: str) -> Encoder:
     of = {kind: [n for n, k in zip(data.features, kinds, strict=True) if k == kind] for kind in columns.KINDS}
     dates = tuple((n, bool((rows[n].dt.time() != datetime.time(0)).any())) for n in of["date"])
     numbers = _fit_numbers(matrix(rows, of["number"], dates) if table else rows, scaling)
+    wild = np.flatnonzero(~np.isfinite(numbers.shift) | ~np.isfinite(numbers.scale))
+    if len(wild):
+        names = [*of["number"], *(n for n, _ in dates for _ in range(7))] if table else data.features
+        raise InputError(f"{data.name}: the numbers of {names[wild[0]]} are too large to be scaled; give them in another unit")
     categories, texts = tuple(_fit_category(rows[n]) for n in of["category"]), tuple(_fit_text(rows[n]) for n in of["text"])
     return Encoder(data.features, kinds, numbers, dates, categories, texts, *_fit_target(y, data.task))
 

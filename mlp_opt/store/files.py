@@ -57,7 +57,7 @@ def new_folder(path: Path) -> Path:
     """Make `path`, which must not exist yet or be empty, and prove that it can be written."""
     try:
         path.mkdir(parents=True, exist_ok=True)
-        if any(not _LEFT.fullmatch(there.name) for there in path.iterdir()):
+        if any(there.name != "lock" and not _LEFT.fullmatch(there.name) for there in path.iterdir()):  # a kill may leave these alone
             raise InputError(f"{path} already holds files; choose another --out")
         write(path / ".probe", "")
         (path / ".probe").unlink()

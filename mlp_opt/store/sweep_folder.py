@@ -43,13 +43,25 @@ class SweepFolder:
         self._unwritten: list[dict[str, Any]] = []
 
     @contextmanager
-    def writing(self) -> Iterator[None]:
-        """Be the one process that writes. InputError if another is at work in the folder."""
+    def _locked(self) -> Iterator[None]:
         with open(self.path / "lock", "w") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError as error:
                 raise InputError(f"another process is at work on the sweep in {self.path}") from error
+            yield
+
+    def describe(self, config: str) -> None:
+        """Write config.toml, which says what the sweep is. InputError if another process has begun one here meanwhile."""
+        with self._locked():
+            if (self.path / CONFIG).exists():
+                raise InputError(f"another process has begun a sweep in {self.path}; choose another --out")
+            files.write(self.path / CONFIG, config)
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Be the one process that writes. InputError if another is at work in the folder."""
+        with self._locked():
             for name in ("states", "models"):
                 (self.path / name).mkdir(exist_ok=True)
             if self.kept:
@@ -77,7 +89,9 @@ class SweepFolder:
             plan = json.loads(files.read(self.path / PLAN))
             config, before, tiles = plan["config"], plan["data"], [int(size) for size in plan["tiles"]]
         except (ValueError, KeyError, TypeError) as error:
-            raise InputError(f"{self.path / PLAN} is damaged: {error}") from error
+            raise InputError(
+                f"{self.path / PLAN} is damaged ({error}); delete it to go on with tile sizes that are chosen anew: last bits may differ"
+            ) from error
         if config != self._config():
             raise InputError(f"{self.path / CONFIG} was changed since the sweep began; start another with --config and a new --out")
         if before != data:

@@ -83,7 +83,7 @@ def plain(value: Any) -> Any:
 
 def start(study: Study, space: Any, when: Any, folder: Path) -> None:
     """Write the description of the sweep into its (new) folder."""
-    files.write(folder / CONFIG, dump_sweep_toml(study.config, study.settings, space, list(when)))
+    SweepFolder(folder).describe(dump_sweep_toml(study.config, study.settings, space, list(when)))
 
 
 def run(

@@ -295,8 +295,8 @@ def _range(where: str, name: str, kind: str, given: Any) -> tuple[float, float]:
         raise InputError(f"{where}: {kind} needs low < high, got {given!r}: the range is empty")
     if kind == "log_uniform" and low <= 0:
         raise InputError(f"{where}: log_uniform needs low > 0, got {given!r}: a logarithm cannot pass through 0")
-    whole = "." not in name and SWEPT[name] is int
-    if "." not in name and SWEPT[name] not in (int, float):
+    whole = "." not in name and SWEPT[name] in (int, int | None)
+    if "." not in name and not whole and SWEPT[name] is not float:
         raise InputError(f"{where} does not take numbers in a range; give a list of values")
     if kind == "integer" and (int(low) != low or int(high) != high):
         raise InputError(f"{where}: integer takes whole numbers, got {given!r}")

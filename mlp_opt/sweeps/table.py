@@ -122,7 +122,8 @@ def opened(folder: Path) -> Opened:
     try:
         found = pl.read_parquet(folder / TABLE) if finished else None
     except pl.exceptions.PolarsError as error:
-        raise InputError(f"{folder / TABLE} is damaged ({str(error).splitlines()[0]}); delete it, and {LOG} beside it is read instead") from error
+        why = str(error).splitlines()[0]
+        raise InputError(f"{folder / TABLE} is damaged ({why}); delete it, and {LOG} beside it is read instead") from error
     columns = rows[0] if found is None else found.columns
     metric = next(name.removeprefix("train_") for name in columns if name.startswith("train_") and name != "train_loss")
     made = table(rungs(log, varied, metric), varied, over=False) if found is None else found
