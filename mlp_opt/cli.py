@@ -108,7 +108,7 @@ def _sweep(args: list[str]) -> int:
     if options.resume is not None:
         return sweep.resume(options.resume, options.json, options.tensorboard)
     where = " with ".join(filter(None, (str(path or ""), "--space" * bool(options.space)))) or "space"
-    space = space if space or when or options.space else DEFAULT_SPACE
+    space = space if space or options.space else DEFAULT_SPACE
     return sweep.main(options.run, options.sweep, space, when, options.out, where, options.json, options.tensorboard)
 
 

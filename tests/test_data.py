@@ -1,3 +1,4 @@
+import datetime
 import sys
 
 import numpy as np
@@ -148,8 +149,11 @@ def test_samples_that_are_none_are_refused_in_one_line(X):
 
 def test_objects_that_are_all_numbers_are_numbers():
     values = [0.5, 1.5, 2.5, 3.5] * 3
-    data = of_arrays(np.arange(24).reshape(12, 2).astype(object), np.array(values, object))
-    assert (data.task, data.X.dtype, data.y.tolist()) == ("regression", np.float64, values)
+    data = of_arrays(np.zeros((12, 2)), np.array(values, object))
+    assert (data.task, data.y.tolist()) == ("regression", values)
+    assert of_arrays(np.zeros((12, 2)), ones(object, np.str_("b"), "a")).classes == ("a", "b")
+    assert of_arrays(np.zeros((12, 2)), ones(object, 2**63, -1)).classes == ("-1", str(2**63))
+    assert of_arrays(np.zeros((12, 2)), ones(object, datetime.date(2026, 1, 2), datetime.date(2025, 1, 2))).task == "binary"
     assert of_arrays(np.zeros((12, 2)), ones(object, 3, 10)).classes == ("3", "10")
     assert of_arrays(np.zeros((12, 2)), ones(object, "b", "a")).classes == ("a", "b")
     assert of_arrays(np.zeros((12, 2)), ones(object, True, False)).classes == ("false", "true")

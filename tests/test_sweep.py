@@ -485,6 +485,29 @@ def test_lost_weights_are_trained_again_from_what_is_left(tmp_path, halved, monk
     np.testing.assert_array_equal(halved[0].best.params[0].W, again.best.params[0].W)
 
 
+def test_a_bracket_that_ended_with_a_rung_of_diverged_runs_is_counted_once(tmp_path):
+    space, settings = {"learning_rate": [1e30, 1e31, 1e32]}, {**HALVED, "optimizer": "sgd", "method": "grid"}
+    path, seen = folder_of(tmp_path / "s", make(space, **settings), space), []
+    assert run.run(make(space, **settings), path).best is None
+    for state in (path / "states").iterdir():
+        _damage(state)
+    assert run.run(make(space, **settings), path, lambda engine: seen.append(engine.progress)).best is None
+    assert seen[-1].lanes_done == seen[-1].lanes
+
+
+def test_what_another_version_began_is_looked_at_and_not_gone_on_with(tmp_path, halved):
+    shutil.copytree(halved[1], tmp_path / "s")
+    plan, log = tmp_path / "s" / "plan.json", tmp_path / "s" / "trials.jsonl"
+    plan.write_text(json.dumps({k: v for k, v in json.loads(plan.read_text()).items() if k != "version"}))
+    log.write_text("".join(json.dumps(row) + "\n" for row in SweepFolder(halved[1]).rows()))
+    before = log.read_bytes()
+    with pytest.raises(InputError, match="another version of mlp_opt began the sweep"):
+        run.run(make(**HALVED), tmp_path / "s")
+    assert log.read_bytes() == before
+    (tmp_path / "s" / "trials.parquet").unlink()
+    assert len(mo.load_sweep(tmp_path / "s")) == len(halved[0].table)
+
+
 def test_progress_counts_what_is_done_again_once(tmp_path, halved):
     shutil.copytree(halved[1], tmp_path / "s")
     for saved in [*(tmp_path / "s" / "models").iterdir(), *(tmp_path / "s" / "states").iterdir()]:
@@ -567,10 +590,14 @@ def test_the_best_do_not_depend_on_the_order_in_which_tiles_end(tmp_path):
 def test_trials_that_were_halved_rank_after_those_that_were_not(plain):
     """`best` is one of the latter; without a validation part a loss may rise after the rung at which another was dropped."""
     first = plain.leaderboard["trial"].to_list()
-    halved = pl.when(pl.col("trial").is_in(first[:2])).then(pl.lit("halved")).otherwise("status")
-    board = table.leaderboard(plain.table.with_columns(status=halved), ["learning_rate", "optimizer"], "accuracy", top=12)
-    assert board["trial"].to_list()[-2:] == first[:2]
-    assert board["trial"].to_list()[: len(first) - 2] == first[2:]
+    rung = pl.when(pl.col("trial").is_in(first[:2])).then(0).otherwise(1)
+    halved, varied = plain.table.with_columns(rung=rung), ["learning_rate", "optimizer"]
+    board = table.leaderboard(halved, varied, "accuracy", top=12)["trial"].to_list()
+    assert (board[-2:], board[: len(first) - 2]) == (first[:2], first[2:])
+    diverged = halved.with_columns(value=pl.when(pl.col("rung") == 0).then("value"))  # `best` is then of those that were dropped
+    assert table.leaderboard(diverged, varied, "accuracy")["trial"].to_list() == first[:2]
+    running = halved.with_columns(status=pl.when(pl.col("rung") == 0).then(pl.lit("running")).otherwise("status"))
+    assert table.leaderboard(running, varied, "accuracy")["trial"].to_list() == first  # nobody is dropped yet
 
 
 def test_a_seed_that_varies_is_on_the_leaderboard(plain):
@@ -795,6 +822,17 @@ def test_optuna_asks_and_is_told_in_batches(direction, monitor):
         else:
             assert trial.value == (row["val_accuracy"] if direction == "maximize" else row["value"])
     assert ("diverged" in table["status"].to_list()) == (direction == "minimize")
+
+
+@pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
+def test_a_field_that_no_trial_of_a_batch_has_is_what_the_settings_say():
+    optuna = pytest.importorskip("optuna")
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    found = mo.optuna_sweep(
+        optuna.create_study(), lambda t: {"learning_rate": 0.1} | ({"hidden": [4]} if t.number == 2 else {}), "iris",
+        trials=3, at_once=2, tile=2, **BASE,
+    )  # fmt: skip
+    assert found["hidden"].to_list() == ["8", "8", "4"]
 
 
 def test_all_devices_are_used_to_the_same_bits(plain):

@@ -70,7 +70,7 @@ def of(data: Any, y: Any, task: str | None = None, kinds: Mapping[str, str] | No
 
 def of_arrays(X: Any, y: Any, task: str | None = None) -> Dataset:
     """Arrays as a data set. Whole numbers, texts and bools are classes, other numbers values, unless `task` says otherwise."""
-    X, y = _array(X, "X"), _array(y, "y")
+    X, y = _array(X, "X"), _numbers(_array(y, "y"), "y")
     if X.ndim != 2 or y.ndim not in (1, 2) or len(X) != len(y):
         raise InputError(f"X must be (rows, columns) and y (rows,) or (rows, targets), got {X.shape} and {y.shape}")
     if len(X) < 2 or 0 in (*X.shape, *y.shape):
@@ -90,25 +90,30 @@ def of_arrays(X: Any, y: Any, task: str | None = None) -> Dataset:
 
 
 def _array(given: Any, name: str) -> np.ndarray:
-    """As an array; objects that are all numbers as numbers, texts of any kind as texts. InputError for what is none, or mixed."""
+    """As an array; bytes as the text that they are. InputError for what is none."""
     try:
         array = np.asarray(given)
+        return np.char.decode(array, "utf-8") if array.dtype.kind == "S" else array
+    except UnicodeDecodeError as error:
+        raise InputError(f"{name} holds bytes that are no UTF-8 text: {error}") from error
     except ValueError as error:
         raise InputError(f"{name} must be an array: {error}") from error
-    if array.dtype.kind == "S":
-        try:
-            return np.char.decode(array, "utf-8")
-        except UnicodeDecodeError as error:
-            raise InputError(f"{name} holds bytes that are no UTF-8 text: {error}") from error
+
+
+def _numbers(array: np.ndarray, name: str) -> np.ndarray:
+    """Objects that are all numbers as numbers. InputError for objects of several types, or with missing ones."""
     if array.dtype.kind != "O":
         return array
-    kinds = {type(cell) for cell in array.ravel().tolist()}
-    if kinds <= {str}:
-        return array.astype(str)
-    if not all(issubclass(kind, (int, float, np.number, np.bool_)) for kind in kinds):
-        wrong = sorted(kind.__name__ for kind in kinds)
-        raise InputError(f"{name} holds objects of the types {', '.join(wrong)}; give numbers or texts only, and no missing ones")
-    return np.array(array.tolist())
+    cells = array.ravel().tolist()
+    kinds = {type(cell) for cell in cells}
+    if all(issubclass(kind, (int, float, np.number, np.bool_)) for kind in kinds):
+        found = np.array(array.tolist())
+        whole = not any(issubclass(kind, (float, np.floating)) for kind in kinds)
+        return array if whole and found.dtype.kind not in "biu" else found  # an int that no 64 bits hold
+    if len(kinds) > 1 and not all(issubclass(kind, str) for kind in kinds):
+        names = ", ".join(sorted(kind.__name__ for kind in kinds))
+        raise InputError(f"{name} holds objects of the types {names}; give numbers or texts only, and no missing ones")
+    return array
 
 
 def of_table(

@@ -27,6 +27,7 @@ import numpy as np
 from ..errors import InputError
 from . import arrays, files
 
+VERSION = 2  # of the log, the states, and of which trial has which number
 LOG, PLAN, CONFIG = "trials.jsonl", "plan.json", "config.toml"
 
 
@@ -76,7 +77,7 @@ class SweepFolder:
 
     def save_plan(self, tiles: list[int], data: str) -> None:
         """Remember the tile sizes: the same ones give the same bits. data: a digest of the samples."""
-        files.write(self.path / PLAN, json.dumps({"config": self._config(), "data": data, "tiles": tiles}) + "\n")
+        files.write(self.path / PLAN, json.dumps({"version": VERSION, "config": self._config(), "data": data, "tiles": tiles}) + "\n")
 
     def load_plan(self, data: str, buckets: int) -> list[int] | None:
         """The tile sizes, one a bucket; None if the sweep was stopped before they were chosen.
@@ -89,9 +90,9 @@ class SweepFolder:
             plan = json.loads(files.read(self.path / PLAN))
             config, before, tiles = plan["config"], plan["data"], [int(size) for size in plan["tiles"]]
         except (ValueError, KeyError, TypeError) as error:
-            raise InputError(
-                f"{self.path / PLAN} is damaged ({error}); delete it to go on with tile sizes that are chosen anew: last bits may differ"
-            ) from error
+            raise InputError(f"{self.path / PLAN} is damaged ({error}); start another sweep in a new folder") from error
+        if plan.get("version") != VERSION:
+            raise InputError(f"another version of mlp_opt began the sweep in {self.path}; start another in a new folder")
         if config != self._config():
             raise InputError(f"{self.path / CONFIG} was changed since the sweep began; start another with --config and a new --out")
         if before != data:
@@ -127,6 +128,8 @@ class SweepFolder:
             return list(self._unwritten)
         content = files.read(path)
         lines = content.split(b"\n")
+        if _CRC not in content and not self._writing:  # an earlier version's, which is only looked at
+            return [row for row in map(_plain, lines) if row is not None]
         good = [line for line in lines[:-1] if _body(line) is not None]
         bad = len(lines) - 1 - len(good) + (lines[-1] != b"")
         if self._writing and bad:
@@ -195,6 +198,15 @@ def _body(line: bytes) -> bytes | None:
     """The row of a line, or None if a bit of it is not as it was written."""
     row, _, crc = line.rpartition(_CRC)
     return row + b"}" if crc == b"%d}" % zlib.crc32(row + b"}") else None
+
+
+def _plain(line: bytes) -> dict[str, Any] | None:
+    """The row of a line without a CRC-32, or None."""
+    try:
+        row = json.loads(line)
+    except ValueError:
+        return None
+    return row if isinstance(row, dict) and {"task", "lane", "rung", "value"} <= row.keys() else None
 
 
 def _digest(content: dict[str, np.ndarray]) -> str:

@@ -39,7 +39,7 @@ class Scalars:
         from tensorboardX.event_file_writer import EventsWriter
 
         shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
+        folder.mkdir(parents=True, exist_ok=True)
         self._writer = EventsWriter(str(folder / "events"))
         self._written = 0
 

@@ -9,8 +9,11 @@ from typing import Any
 import polars as pl
 
 from ..bound import is_whole
+from ..config import SWEPT
 from ..errors import InputError
 from .run import sweep
+from .study import settings_of
+from .table import cell
 
 
 def optuna_sweep(
@@ -60,4 +63,7 @@ def optuna_sweep(
                 study.tell(trial, sign * sum(values) / len(values))
         names = {i: trial.number for i, trial in enumerate(asked)}
         tables.append(found.with_columns(pl.col("trial").replace(names)))
-    return pl.concat(tables, how="diagonal_relaxed")
+    whole = pl.concat(tables, how="diagonal_relaxed")
+    base, _ = settings_of({name: settings[name] for name in SWEPT if name in settings})
+    fields = {n: cell(getattr(base, n)) for n in whole.columns if n in SWEPT and n != "seed"}  # of a batch in which no trial has it
+    return whole.with_columns(pl.col(n).fill_null(value) for n, value in fields.items() if value is not None)

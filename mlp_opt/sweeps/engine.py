@@ -58,7 +58,7 @@ class Engine:
         self.workers = workers or max(len(self.devices), cores() if self.devices[0].platform == "cpu" else 1)
         self.values = np.full((len(brackets), max(len(b.rungs) for b in brackets), lanes), np.nan)
         self.pool = Pool(plan, folder, top, has_validation)
-        self.again: dict[tuple[int, int], set[str]] = {}  # (bracket, rung) that was begun before -> what of it is to be done
+        self.again: dict[tuple[int, int], _Rung] = {}  # (bracket, rung) whose trials the log knows
         self.stop = threading.Event()
 
     def choose_tiles(self, tile: int = 0) -> list[int]:
@@ -159,6 +159,7 @@ class Engine:
         for row in self.folder.rows():
             logged.setdefault(row["task"], {})[row["lane"]] = row
         self.trainer.where.clear()
+        self.again.clear()
         ended: dict[str, list[dict[str, Any]]] = {}  # finished tiles of last rungs
         known = {b: self._known(b, logged, ended) for b in range(len(self.brackets))}
         lost = self.pool.restore(ended)
@@ -174,7 +175,7 @@ class Engine:
             r = next((r for r, rung in enumerate(rungs) if rung.missing), len(rungs) - 1)
             open_rungs[b] = (r, rungs[r].trials, set(rungs[r].missing))
             queue.extend(t for t in rungs[r].tasks if t.key in rungs[r].missing)
-            self.again |= {(b, k): rungs[k].missing for k in range(r + 1, len(rungs))}
+            self.again |= {(b, k): rungs[k] for k in range(r + 1, len(rungs))}
             for t in [t for rung in rungs for t in rung.tasks if t.key not in rung.missing]:
                 self.progress.epochs_done += (t.until - t.first) * len(t.lanes)
                 self.folder.remove(f"states/part-{t.key}")  # if a kill came between the log and that
@@ -199,6 +200,7 @@ class Engine:
                 break
             trials = self._survivors(b, rung, trials)
             if not trials:
+                self.again[(b, rung + 1)] = _Rung([], [], set())
                 break
         return found
 
@@ -240,19 +242,22 @@ class Engine:
         """Open the bracket's next rung if all of this one are done; of one that was done before only what is done again."""
         rung, trials, missing = open_rungs[b]
         while trials and not missing and rung + 1 < len(self.brackets[b].rungs):
-            again = self.again.get((b, rung + 1))
-            trials = self._survivors(b, rung, trials, count=again is None)
             rung += 1
-            tasks = [t for t in self._tasks(b, rung, trials) if again is None or t.key in again] if trials else []
-            missing = {t.key for t in tasks}
-            queue.extend(tasks)
+            if (b, rung) not in self.again:
+                trials = self._survivors(b, rung - 1, trials)
+                tasks = self._tasks(b, rung, trials) if trials else []
+                missing = {t.key for t in tasks}
+            else:
+                trials, tasks, again = self.again[(b, rung)]
+                missing = set(again)
+            queue.extend(t for t in tasks if t.key in missing)
         open_rungs[b] = (rung, trials, missing)
 
-    def _survivors(self, bracket: int, rung: int, trials: list[int], count: bool = True) -> list[int]:
-        """Who goes on. count: the others are done."""
+    def _survivors(self, bracket: int, rung: int, trials: list[int]) -> list[int]:
+        """Who goes on; the others are done."""
         lanes = self.values[bracket, rung].reshape(-1, self.plan.lanes_of_a_trial)
         kept = halving.survivors(trials, lanes.mean(axis=1), self.eta)
-        self.progress.lanes_done += count * (len(trials) - len(kept)) * self.plan.lanes_of_a_trial
+        self.progress.lanes_done += (len(trials) - len(kept)) * self.plan.lanes_of_a_trial
         return kept
 
     def rescue(self) -> None:

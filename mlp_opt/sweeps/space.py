@@ -212,7 +212,7 @@ def _grid(dimensions: tuple[Dimension, ...], base: TrainConfig) -> list[Trial]:
     found: list[Trial] = [{}]
     for d in dimensions:
         values = d.grid()
-        if len(found) * len(values) > MOST_TRIALS:
+        if len(found) * len(values) > MOST_TRIALS and sum(len(values) if _holds(d, t, base) else 1 for t in found) > MOST_TRIALS:
             raise InputError(f"the grid has more than the {MOST_TRIALS:,} trials that a sweep may have; with {d.name}")
         found = list(itertools.chain.from_iterable([{**t, d.name: v} for v in values] if _holds(d, t, base) else [t] for t in found))
     return list({repr(sorted(t.items())): t for t in found}.values())  # two blocks may set the same field

@@ -49,7 +49,7 @@ def table(rungs: pl.DataFrame, varied: list[str], over: bool = True) -> pl.DataF
 def leaderboard(table: pl.DataFrame, varied: list[str], metric: str, top: int = 10) -> pl.DataFrame:
     """The best trials by their mean value over folds and seeds (lower is better); a trial with a diverged lane has none.
 
-    Those that were halved come after those that trained to the end, of which `best` is one.
+    Those that a rung of a halving dropped come after those that went on to its last rung, of which `best` is one.
 
     Columns: rank, trial, the varied fields, lanes, val_loss and val_<metric> with their standard errors (over the folds,
     else over the seeds) where there is more than one lane (train_* where there is no validation part), epochs, status.
@@ -61,8 +61,10 @@ def leaderboard(table: pl.DataFrame, varied: list[str], metric: str, top: int = 
     grouped = table.group_by("trial", maintain_order=True).agg(
         *(pl.col(c).first() for c in (*varied, "seed")), pl.len().alias("lanes"), *means,
         pl.when(complete).then(pl.col("value").mean()).alias("mean"), pl.col("status").unique().sort().str.join("+"),
-        (pl.col("status") == "halved").any().alias("dropped"),
-    )  # fmt: skip
+        pl.col("bracket").first(), pl.col("rung").first(),
+    ).with_columns(dropped=pl.col("rung") < pl.col("rung").max().over("bracket"))  # fmt: skip
+    if (table["status"] == "running").any():  # nobody is yet
+        grouped = grouped.with_columns(dropped=pl.lit(False))
     ranked = grouped.filter(pl.col("mean").is_not_null()).sort("dropped", "mean", "trial").head(top)
     if grouped["seed"].n_unique() == 1:  # it does not vary, or is that of the repeats
         ranked = ranked.drop("seed")
@@ -74,7 +76,7 @@ def leaderboard(table: pl.DataFrame, varied: list[str], metric: str, top: int = 
         spread = table.group_by("trial", independent).agg(pl.col(c).mean() for c in shown).group_by("trial")
         errors = spread.agg((pl.col(c).std() / pl.len().sqrt()).alias(f"{c}_se") for c in shown)
         ranked = ranked.join(errors, on="trial", how="left", maintain_order="left")
-    return ranked.drop("mean", "dropped").with_row_index("rank", offset=1)
+    return ranked.drop("mean", "dropped", "bracket", "rung").with_row_index("rank", offset=1)
 
 
 def load_sweep(folder: str | Path) -> pl.DataFrame:
