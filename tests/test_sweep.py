@@ -824,6 +824,11 @@ def test_optuna_asks_and_is_told_in_batches(direction, monitor):
     assert ("diverged" in table["status"].to_list()) == (direction == "minimize")
 
 
+def test_an_option_may_be_a_whole_number_of_any_size():
+    steps = [{"schedule": "cosine", "schedule_options.decay_steps": 10**20}, {"schedule": "cosine", "schedule_options.decay_steps": 5}]
+    assert len(make(steps).plan.buckets) == 1
+
+
 @pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
 def test_a_field_that_no_trial_of_a_batch_has_is_what_the_settings_say():
     optuna = pytest.importorskip("optuna")

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import struct
 import sys
 
@@ -46,6 +47,20 @@ def read(folder):
 def history(epochs):
     e = np.arange(1, epochs + 1)
     return {"epoch": e, "train_loss": 1 / e, "train_r2": 1 - 1 / e, "val_loss": np.where(e == 2, np.nan, 2 / e)}
+
+
+def test_a_full_disk_is_told_to_who_writes(tmp_path, monkeypatch):
+    """tensorboardX's own writer has a thread for it, which would end, and everybody wait for its queue."""
+    scalars = Scalars(tmp_path / "x")
+
+    def full(_):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full)
+        with pytest.raises(OSError, match="No space left"):
+            scalars.write(history(30))
+    scalars.close()
 
 
 def test_epochs_are_written_once_and_an_earlier_process_is_replaced(tmp_path):
