@@ -209,7 +209,8 @@ class Engine:
         top = rungs[-1]
         top.missing.update(t.key for t in top.tasks if t.key in lost)
         if top.missing:  # who goes on from it is not known yet
-            top.missing.update(t.key for t in top.tasks if not t.last and self._is_lost(t.key))
+            done = [t.key for t in top.tasks if not t.last and t.key not in top.missing]
+            top.missing.update(filter(self._is_lost, done))
         for r in range(len(rungs) - 1, 0, -1):
             lanes = [lane for t in rungs[r].tasks if t.key in rungs[r].missing for lane in t.lanes]
             needed = {self.trainer.where[(b, r - 1, lane)][0] for lane in lanes}

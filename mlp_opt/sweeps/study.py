@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import experiment, metrics, train
-from ..config import SweepConfig, TrainConfig, hints_of, load_sweep_toml, typed
+from ..config import SweepConfig, TrainConfig, hints_of, typed
 from ..data import encode, split
 from ..data.dataset import Dataset
 from ..data.encode import Encoder
@@ -21,6 +21,7 @@ from ..store.sweep_folder import CONFIG
 from . import halving, plan, space
 from .plan import LaneId, Plan
 from .space import Dimension, Trial
+from .table import described
 
 
 @dataclass(frozen=True)
@@ -110,11 +111,7 @@ def make(
 
 def open_study(folder: Path, data: Dataset | None = None) -> Study:
     """The sweep that a folder's config.toml describes."""
-    if not (folder / CONFIG).exists():
-        raise InputError(f"{folder} holds no sweep: there is no {CONFIG}")
-    config, settings, varied, when = load_sweep_toml(folder / CONFIG)
-    if not varied and not when:
-        raise InputError(f"{folder} holds no sweep but a run of train: its {CONFIG} has no space")
+    config, settings, varied, when = described(folder)
     return make(TrainConfig(**config), SweepConfig(**settings), varied, when, data, str(folder / CONFIG))
 
 

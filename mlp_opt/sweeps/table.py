@@ -107,13 +107,19 @@ class Opened(NamedTuple):
     metric: str
 
 
-def opened(folder: Path) -> Opened:
-    """The sweep in a folder, finished or under way. InputError if there is none, or nothing in it yet."""
+def described(folder: Path) -> tuple[dict[str, Any], dict[str, Any], Any, list[Any]]:
+    """What the folder's config.toml says, as `load_sweep_toml` has it. InputError if it is not that of a sweep."""
     if not (folder / CONFIG).exists():
         raise InputError(f"{folder} holds no sweep: there is no {CONFIG}")
-    _, _, space, when = load_sweep_toml(folder / CONFIG)
+    config, settings, space, when = load_sweep_toml(folder / CONFIG)
     if not space and not when:
         raise InputError(f"{folder} holds no sweep but a run of train: its {CONFIG} has no space")
+    return config, settings, space, when
+
+
+def opened(folder: Path) -> Opened:
+    """The sweep in a folder, finished or under way. InputError if there is none, or nothing in it yet."""
+    _, _, space, when = described(folder)
     dimensions = listed(space)[0] if isinstance(space, list) else parse(space, when)
     varied = names(dimensions)
     log = SweepFolder(folder)
